@@ -318,7 +318,7 @@ class NoticeFact:
     """What a notice may say about one incident: our own network facts and the kind of abuse, nothing of the report.
 
     This is the allow-list of promise 1: a notice is rendered from these fields and from nothing else.
-    about: what the incident rests on; "mail" times are rounded, "attack" keeps the minute, "content" may give `location`.
+    about: what the incident rests on. "mail" times are rounded, "attack" keeps the minute, "content" gives `location`.
     location: host and path on the customer's own host, only for `about == "content"`.
     """
 

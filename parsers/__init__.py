@@ -1,0 +1,1 @@
+"""Report parsers, one module per format. They import abuse_pipeline.api and nothing else of ours."""
