@@ -1,0 +1,47 @@
+"""Pseudonyms: the same reporter always gets the same short name, and nobody without the key can go back or test a guess.
+
+A keyed hash (HMAC-SHA256, RFC 2104), not a plain one: mail addresses are guessable, so a plain hash of one is no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import unicodedata
+
+_RFC_4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: read aloud on the telephone without mistakes
+_TO_CROCKFORD = str.maketrans(_RFC_4648, _CROCKFORD)
+
+SHORTEST = 6
+LONGEST = 51  # characters that 256 bits fill completely
+
+
+def canonical_address(address: str) -> str:
+    """*address* as it is compared: NFKC, trimmed, lower case. Full-width ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ is taro@example.jp."""
+    return unicodedata.normalize("NFKC", address).strip().lower()
+
+
+def address_hmac(key: bytes, address: str) -> str:
+    """HMAC-SHA256 of the canonical address as 64 hexadecimal digits."""
+    return hmac.new(key, canonical_address(address).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def pseudonym_of_hmac(digest: str, length: int = SHORTEST) -> str:
+    """``R-`` and the first *length* Crockford base32 characters of *digest* (hexadecimal).
+
+    length: 6 to 51; the store takes more than 6 only where two reporters would share a name.
+    """
+    if not SHORTEST <= length <= LONGEST:
+        raise ValueError(f"a pseudonym has {SHORTEST} to {LONGEST} characters")
+    return "R-" + base64.b32encode(bytes.fromhex(digest)).decode("ascii").translate(_TO_CROCKFORD)[:length]
+
+
+def pseudonym(key: bytes, address: str, length: int = SHORTEST) -> str:
+    """The reporter's name outside the vault.
+
+    >>> pseudonym(b"k" * 32, "Taro@Example.jp") == pseudonym(b"k" * 32, " taro@example.jp ")
+    True
+    """
+    return pseudonym_of_hmac(address_hmac(key, address), length)

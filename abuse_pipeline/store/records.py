@@ -1,0 +1,136 @@
+"""What goes into the store and what comes out of it: frozen values.
+
+Times are aware datetimes in UTC. A reporter is its pseudonym everywhere but in `Arrival` and in raw or rendered bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from abuse_pipeline.model import (
+    Channel,
+    Disposition,
+    Envelope,
+    NoticeFact,
+    OutgoingState,
+    Severity,
+    Status,
+    Submission,
+)
+
+CaseState = Literal["open", "closed"]
+OutgoingKind = Literal["notice", "reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message as it came in, before it is stored. source: the path as given, ``#n`` for the n-th of an archive."""
+
+    channel: Channel
+    envelope: Envelope = field(repr=False)
+    raw: bytes = field(repr=False)
+    received_at: datetime
+    source: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What `Store.accept` made of one arrival; it is durable.
+
+    duplicate_of: None for a new submission. Equal to `submission` when the same bytes came with the same envelope
+    (nothing was stored); else the submission that first brought these bytes.
+    """
+
+    submission: str
+    digest: str
+    duplicate_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A submission that a worker holds until its lease runs out. attempts: how often it was claimed, this time too."""
+
+    submission: Submission = field(repr=False)
+    raw: bytes = field(repr=False)
+    token: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRecord:
+    """Where a submission stands. reporter: pseudonym. format, language, disposition: None until it was processed."""
+
+    id: str
+    received_at: datetime
+    channel: Channel
+    digest: str
+    status: Status
+    duplicate_of: str | None = None
+    format: str | None = None
+    language: str | None = None
+    reporter: str | None = None
+    disposition: Disposition | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """Incidents of one kind at one customer. first_at, last_at: the earliest and latest incident."""
+
+    id: str
+    customer: str
+    category: str
+    type: str
+    state: CaseState
+    severity: Severity
+    incidents: int
+    first_at: datetime
+    last_at: datetime
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One line of a case's history, which only grows. who: a member of staff, or "desk" for the program."""
+
+    at: datetime
+    who: str
+    action: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedNotice:
+    """A notice that has not left yet and takes up later incidents of its case."""
+
+    id: str
+    message: bytes = field(repr=False)
+    submissions: tuple[str, ...]
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """An outgoing message without its bytes. customer: None on a reply; reporter (pseudonym): None on a notice."""
+
+    id: str
+    kind: OutgoingKind
+    state: OutgoingState
+    case: str | None
+    customer: str | None
+    reporter: str | None
+    submissions: tuple[str, ...]
+    due_at: datetime
+    reason: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A fact that a notice may state, with whose report it came from, for the reporter threshold and the needles."""
+
+    fact: NoticeFact
+    reporter: str
+    submission: str
