@@ -68,6 +68,7 @@ class Provider(_Section):
     abuse_address: Mailbox = "abuse@hosting.example.jp"
     timezone: str = "Asia/Tokyo"
     languages: tuple[Language, ...] = ("ja", "en")
+    postal_address: str | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -147,8 +148,16 @@ class TraceSettings(_Section):
     max_skew: Duration = timedelta(hours=2)
 
 
+class FeedSettings(_Section):
+    """A reporter whose own records are taken as they stand. sender: a mail address or a domain."""
+
+    sender: str
+    networks: tuple[Network, ...] = ()
+
+
 class TriageSettings(_Section):
     max_age: Duration = timedelta(days=180)
+    feeds: tuple[FeedSettings, ...] = ()
 
 
 class NoticeSettings(_Section):

@@ -1,1 +1,18 @@
-""""""
+"""Case to notice, report to reply: rebuilt from an allow-list of facts, in Japanese or English. Pure."""
+
+from __future__ import annotations
+
+from abuse_pipeline.notices.compose import compose_notice, compose_reply
+from abuse_pipeline.notices.permission import ReplyPermission, may_reply
+from abuse_pipeline.notices.requests import NoticeRequest, ProviderFacts, ReplyRequest, ReplySection
+
+__all__ = [
+    "NoticeRequest",
+    "ProviderFacts",
+    "ReplyPermission",
+    "ReplyRequest",
+    "ReplySection",
+    "compose_notice",
+    "compose_reply",
+    "may_reply",
+]
