@@ -1,0 +1,60 @@
+"""A Received chain as people read it: newest first, one line a hop, the origin at the bottom."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import click
+
+from abuse_pipeline.model import JudgedHop, Moment, Origin, Verdict
+
+_COLOURS = {
+    Verdict.RECIPIENT_SIDE: "bright_black",
+    Verdict.HANDOVER: "green",
+    Verdict.BELIEVED: "green",
+    Verdict.CLAIMED: "yellow",
+    Verdict.BROKEN: "red",
+    Verdict.UNREADABLE: "red",
+}
+
+
+def chain_lines(origin: Origin, zone: ZoneInfo) -> list[str]:
+    """Each hop with its verdict and reason, then the origin and its time in *zone*."""
+    lines = [line for judged in origin.hops for line in _hop_lines(judged, zone)]
+    return [*lines, *_origin_lines(origin, zone)]
+
+
+def _hop_lines(judged: JudgedHop, zone: ZoneInfo) -> list[str]:
+    hop = judged.hop
+    peer = str(hop.ip) if hop.ip is not None else "-"
+    verdict = click.style(f"{judged.verdict.value:<14}", fg=_COLOURS[judged.verdict])
+    mark = "=>" if judged.verdict is Verdict.HANDOVER else "  "
+    name = printable(hop.rdns or hop.helo or "-")
+    return [
+        f"{mark} {hop.index:>2} {verdict} {peer} ({name}) -> {printable(hop.by or '-')}  {when(hop.stamped_at, zone)}",
+        f"      {click.style(printable(judged.reason), dim=True)}",
+    ]
+
+
+def _origin_lines(origin: Origin, zone: ZoneInfo) -> list[str]:
+    if origin.ip is None:
+        return [f"origin: unknown; {printable(origin.reason)}"]
+    port = f" port {origin.port}" if origin.port is not None else ""
+    return [
+        f"origin: {click.style(str(origin.ip), bold=True)}{port} at {when(origin.moment, zone)} ({origin.confidence.value})",
+        f"        {printable(origin.reason)}",
+    ]
+
+
+def when(moment: Moment | None, zone: ZoneInfo) -> str:
+    """``2026-11-20 14:03:12 JST``, without the seconds where the source gave none."""
+    if moment is None:
+        return "time unknown"
+    shape = "%Y-%m-%d %H:%M:%S %Z" if moment.precision == "second" else "%Y-%m-%d %H:%M %Z"
+    return moment.at.astimezone(zone).strftime(shape)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Text of a message, safe for a terminal: control characters shown as escapes, bounded."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)

@@ -1,0 +1,115 @@
+"""What every command shares: its options, how it prints JSON, how it opens desk and store."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from abuse_pipeline.clock import Clock, clock_from_environment
+from abuse_pipeline.errors import AbuseError, ConfigurationError
+
+if TYPE_CHECKING:
+    from abuse_pipeline.desk import Desk
+    from abuse_pipeline.settings import Settings
+    from abuse_pipeline.store import Store
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+DEFAULT_CONFIG = "config/abuse.toml"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
+
+
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with the options that every command has: --config and --debug."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def run(*args: Any, debug: bool, **kwargs: Any) -> Any:
+            # The flag is read again by `main` when an error passes; here it only has to be remembered.
+            click.get_current_context().find_root().meta["abuse.debug"] |= debug
+            return function(*args, **kwargs)
+
+        made = click.command(name, **attributes)(run)
+        made.params += [_config_option(), _debug_option()]
+        return made
+
+    return decorate
+
+
+def _config_option() -> click.Option:
+    return click.Option(
+        ["--config", "config"],
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT_CONFIG,
+        envvar="ABUSE_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        help="The configuration to work with.",
+    )
+
+
+def _debug_option() -> click.Option:
+    return click.Option(["--debug"], is_flag=True, help="Show a traceback when something goes wrong.")
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout. Text stays as it is (Japanese is readable); what is not valid Unicode is replaced."""
+    print_line(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_line(text: str) -> None:
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def note(text: str) -> None:
+    """A word to the person at the terminal; stdout stays for what was asked for."""
+    click.echo(text, err=True)
+
+
+def the_clock() -> Clock:
+    """The clock of this command; a fixed one is announced on stderr."""
+    clock = clock_from_environment()
+    from abuse_pipeline.clock import system_clock
+
+    if clock is not system_clock:
+        note(f"abuse: the clock stands at {clock().isoformat()} (ABUSE_NOW)")
+    return clock
+
+
+def open_settings(config: Path) -> Settings:
+    from abuse_pipeline.settings import load_settings
+
+    return load_settings(config)
+
+
+def open_desk(config: Path) -> Desk:
+    """The desk of *config*; plugins that could not be loaded are named on stderr."""
+    from abuse_pipeline.desk import build_desk
+
+    desk = build_desk(open_settings(config))
+    for problem in desk.plugins.problems:
+        note(f"abuse: {problem}")
+    return desk
+
+
+def open_the_store(settings: Settings, clock: Clock) -> Store:
+    from abuse_pipeline.store import open_store
+
+    return open_store(settings.store, clock)
+
+
+def exit_code_of(error: AbuseError) -> int:
+    return 2 if isinstance(error, ConfigurationError) else 1
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    note(f"abuse: {message}")
+    sys.exit(code)

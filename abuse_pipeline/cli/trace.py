@@ -1,0 +1,59 @@
+"""`abuse trace FILE`: the chain of a message, or of the message that a report reports."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from abuse_pipeline.cli.common import command, json_option, open_desk, print_json, print_line
+
+if TYPE_CHECKING:
+    from abuse_pipeline.desk import Desk
+    from abuse_pipeline.mail import Mail
+    from abuse_pipeline.model import Origin
+
+
+@command("trace", short_help="The Received chain of a message, hop by hop, and its origin.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
+@json_option
+def trace(file: Path, as_json: bool, config: Path) -> None:
+    """The Received chain of a message, hop by hop with the verdict on each, and the origin with its time.
+
+    Given a report, the chain of the reported message is followed.
+
+    \b
+    Example:
+      abuse trace spam.eml
+      abuse trace --json - < report.eml
+    """
+    from abuse_pipeline.cli.chain import chain_lines
+    from abuse_pipeline.documents import trace_document
+    from abuse_pipeline.mail import read_mail
+
+    desk = open_desk(config)
+    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    origin = _origin_of(read_mail(raw, desk.settings.mail), desk)
+    zone = desk.settings.provider.zone
+    if as_json:
+        print_json(trace_document(origin, zone))
+        return
+    for line in chain_lines(origin, zone):
+        print_line(line)
+
+
+def _origin_of(mail: Mail, desk: Desk) -> Origin:
+    """The origin of the first reported message, or of *mail* itself when it reports none."""
+    from abuse_pipeline.assess import assess_mail
+    from abuse_pipeline.model import Envelope
+    from abuse_pipeline.trace import RecipientSide, find_origin
+
+    from datetime import UTC, datetime
+
+    assessment = assess_mail(mail, Envelope(), desk, datetime.now(UTC))
+    for judged in assessment.incidents:
+        if judged.incident.message is not None or judged.origin.ip is not None:
+            return judged.origin
+    return find_origin(mail.raw_headers("Received"), RecipientSide(frozenset()), desk.rules)

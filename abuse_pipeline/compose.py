@@ -1,0 +1,204 @@
+"""From decisions to finished messages: rebuilt from the allow-list of facts, then read by the leak gate.
+
+Nothing of the report reaches a notice except through `fact_of`. The gate's answer decides between queued and held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from abuse_pipeline.assess import Assessment
+from abuse_pipeline.desk import Desk
+from abuse_pipeline.model import (
+    Confidence,
+    Customer,
+    Disposition,
+    Envelope,
+    HolderKind,
+    JudgedIncident,
+    Language,
+    NoticeFact,
+    Outgoing,
+    OutgoingState,
+    Status,
+)
+from abuse_pipeline.notices import (
+    NoticeRequest,
+    ReplyRequest,
+    ReplySection,
+    compose_notice,
+    compose_reply,
+    may_reply,
+)
+from abuse_pipeline.privacy import CommonProperty, Needle, check_leaks, collect_needles
+from abuse_pipeline.trace import registered_domain
+
+WAITING_FOR_APPROVAL = "waits for approval by staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What makes one message unlike another: its id in the outbox, the thread token its receiver sees, its date."""
+
+    id: str
+    token: str
+    date: datetime
+
+
+def fact_of(judged: JudgedIncident) -> NoticeFact | None:
+    """What a notice may say about *judged*; None when it does not go to a customer."""
+    if judged.decision.disposition is not Disposition.NOTIFY_CUSTOMER or judged.origin.ip is None:
+        return None
+    incident, origin = judged.incident, judged.origin
+    attack = incident.category in ("connection", "infrastructure", "vulnerability") and incident.message is None
+    return NoticeFact(
+        category=incident.category,
+        type=incident.type,
+        about="attack" if attack else "mail",
+        ip=origin.ip,
+        network=judged.holder.network,
+        moment=origin.moment,
+        port=origin.port if origin.confidence is not Confidence.CLAIMED else None,
+    )
+
+
+def status_of(assessment: Assessment, envelope: Envelope, desk: Desk) -> Status:
+    """Done, or waiting for a person: also when we would have to ask the reporter and may not (RFC 3834), since nobody
+    would ever look at it again."""
+    if assessment.needs_staff:
+        return Status.STAFF
+    if assessment.disposition is not Disposition.ASK_REPORTER or assessment.mail is None:
+        return Status.DONE
+    machine = assessment.report is not None and assessment.report.machine
+    answerable = not machine and may_reply(assessment.mail, envelope, desk.own_addresses).allowed
+    return Status.DONE if answerable else Status.STAFF
+
+
+def needles_of(assessment: Assessment, raw: bytes, envelope: Envelope, desk: Desk) -> tuple[Needle, ...]:
+    """Everything in the submission that could identify its reporter.
+
+    What is common property is told per message when the gate reads it; here only what is ours alone is left out.
+    """
+    return collect_needles(assessment.mail, raw, envelope, _common_of_provider(desk))
+
+
+def gated_notice(
+    facts: Sequence[NoticeFact], reporters: int, customer: Customer, needles: Sequence[Needle], desk: Desk, stamp: Stamp
+) -> Outgoing:
+    """The notice to *customer* about *facts*; held when the gate finds anything of a reporter in it."""
+    notices = desk.settings.notices
+    message = compose_notice(
+        NoticeRequest(
+            provider=desk.provider,
+            customer=customer,
+            facts=tuple(facts),
+            reporters=reporters,
+            minimum_reporters=notices.minimum_reporters,
+            time_precision=notices.time_precision,
+            zone=desk.settings.provider.zone,
+            message_id=_message_id(desk, stamp),
+            date=stamp.date,
+            token=stamp.token,
+        )
+    )
+    verdict = check_leaks(message, _without_common(needles, _common_with(customer, facts, desk)))
+    if not verdict.passed:
+        return Outgoing("notice", message, OutgoingState.HELD, f"leak gate: {verdict.reason}")
+    if notices.approval == "staff":
+        return Outgoing("notice", message, OutgoingState.HELD, WAITING_FOR_APPROVAL)
+    return Outgoing("notice", message)
+
+
+def gated_reply(assessment: Assessment, envelope: Envelope, desk: Desk, stamp: Stamp) -> Outgoing | None:
+    """The answer to the reporter, or None when there is nothing to say or nobody whom we may answer (RFC 3834).
+
+    The gate's mirror: a reporter never learns who the customer is (Telecommunications Business Act, article 4).
+    """
+    sections = reply_sections(assessment, desk)
+    if not sections or assessment.mail is None or (assessment.report is not None and assessment.report.machine):
+        return None
+    permission = may_reply(assessment.mail, envelope, desk.own_addresses)
+    if not permission.allowed or permission.to is None:
+        return None
+    message = compose_reply(
+        ReplyRequest(
+            provider=desk.provider,
+            to_address=permission.to,
+            in_reply_to=assessment.mail.header("Message-ID"),
+            references=tuple((assessment.mail.header("References") or "").split()),
+            language=reply_language(assessment, desk),
+            sections=sections,
+            message_id=_message_id(desk, stamp),
+            date=stamp.date,
+            zone=desk.settings.provider.zone,
+            token=stamp.token,
+        )
+    )
+    verdict = check_leaks(message, _needles_of_customers(assessment, desk))
+    if not verdict.passed:
+        return Outgoing("reply", message, OutgoingState.HELD, f"leak gate: {verdict.reason}")
+    return Outgoing("reply", message)
+
+
+def reply_language(assessment: Assessment, desk: Desk) -> Language:
+    """The reporter's language where we speak it, else the first that we do; English for scripts we do not read."""
+    ours = desk.settings.provider.languages
+    if assessment.language == "ja" and "ja" in ours:
+        return "ja"
+    if assessment.language in ("en", "other") and "en" in ours:
+        return "en"
+    return ours[0]
+
+
+_ANSWERED = (
+    Disposition.NOTIFY_CUSTOMER,
+    Disposition.ASK_REPORTER,
+    Disposition.REFER_GROUP,
+    Disposition.REFER_ELSEWHERE,
+    Disposition.WRITTEN_PROCEDURE,
+)
+
+
+def reply_sections(assessment: Assessment, desk: Desk) -> tuple[ReplySection, ...]:
+    """What the reply has to say: one section per distinct outcome, weightiest first."""
+    if not assessment.incidents:
+        missing = assessment.report.missing if assessment.report else ()
+        answered = assessment.disposition in _ANSWERED
+        return (ReplySection(assessment.disposition, missing),) if answered else ()
+    sections = [_section_of(judged, desk) for judged in assessment.incidents]
+    answered_sections = dict.fromkeys(section for section in sections if section.disposition in _ANSWERED)
+    order = list(Disposition)
+    return tuple(sorted(answered_sections, key=lambda section: order.index(section.disposition)))
+
+
+def _section_of(judged: JudgedIncident, desk: Desk) -> ReplySection:
+    group = desk.table.group_companies.get(judged.holder.group) if judged.holder.group else None
+    contact = None
+    if judged.holder.kind in (HolderKind.ELSEWHERE, HolderKind.SPECIAL):
+        contact = next((f.value for f in judged.findings if f.name == "abuse_contact" and f.value), None)
+    return ReplySection(
+        disposition=judged.decision.disposition,
+        missing=judged.decision.missing,
+        group_company=group,
+        abuse_contact=contact,
+    )
+
+
+def _message_id(desk: Desk, stamp: Stamp) -> str:
+    return f"<{stamp.id}@{desk.settings.provider.abuse_address.rpartition('@')[2]}>"
+
+
+def _common_of_provider(desk: Desk) -> CommonProperty:
+    provider = desk.settings.provider
+    strings = {provider.name, *desk.own_addresses, *(address.rpartition("@")[2] for address in desk.own_addresses)}
+    return CommonProperty(frozenset(strings), frozenset(), ())
+
+
+def _common_with(customer: Customer, facts: Sequence[NoticeFact], desk: Desk) -> CommonProperty:
+    """What the customer knows already: who they are, who we are, and which addresses they hold."""
+    ours = _common_of_provider(desk)
+    theirs = {customer.key, customer.name, customer.notice_address, customer.notice_address.rpartition("@")[2]}
+    networks = tuple(dict.fromkeys(fact.network for fact in facts if fact.network is not None))
+    return CommonProperty(ours.strings | theirs, frozenset(fact.ip for fact in facts), networks)
