@@ -1,0 +1,190 @@
+"""Header fields from bytes: unfolding (RFC 5322 section 2.2.3), encoded-words (RFC 2047), parameters (RFC 2231).
+
+Readers disagree about headers (case of names, raw bytes, encoded-words cut inside a character), so the desk reads
+them itself, from the bytes. Linear in the length of the input; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+from abuse_pipeline.charsets import decode
+
+Field = tuple[str, bytes]
+
+_BLANK_LINE = re.compile(rb"\r?\n(?:\r?\n|\Z)")
+_LINE_BREAK = re.compile(rb"\r?\n")
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?([^?\r\n]*)\?=")
+_BETWEEN_WORDS = re.compile(rb"[ \t\r\n]*")
+
+
+def header_block_length(raw: bytes) -> int:
+    """Bytes up to and without the blank line that ends the header; all of *raw* when there is none."""
+    if raw[:1] == b"\n" or raw[:2] == b"\r\n":
+        return 0
+    found = _BLANK_LINE.search(raw)
+    return found.start() if found else len(raw)
+
+
+def split_fields(raw: bytes) -> tuple[Field, ...]:
+    """The fields of the header at the start of *raw*, topmost first, values unfolded and otherwise as written.
+
+    An mbox ``From `` line is passed over, and so is a field whose name is not printable ASCII. A line without a colon
+    ends the header: what follows is body, as Postfix, the stdlib and fast-mail-parser have it.
+    """
+    fields: list[tuple[str, bytearray]] = []
+    keep = False
+    for number, line in enumerate(_LINE_BREAK.split(raw[: header_block_length(raw)])):
+        if line[:1] in (b" ", b"\t"):
+            if keep:
+                fields[-1][1].extend(line)
+            continue
+        if number == 0 and line.startswith((b"From ", b">From ")):
+            keep = False
+            continue
+        if b":" not in line:
+            break
+        named = _NAME.match(line)
+        keep = named is not None
+        if named is not None:
+            fields.append((named[1].decode("ascii"), bytearray(line[named.end() :])))
+    return tuple((name, bytes(value.strip())) for name, value in fields)
+
+
+def decode_value(value: bytes) -> str:
+    """A field value as text: encoded-words decoded (RFC 2047), raw 8-bit and ISO-2022-JP bytes by detection."""
+    if b"=?" not in value:
+        return decode(value)
+    out: list[str] = []
+    run: list[tuple[str, str, bytes]] = []
+    position = 0
+    for found in _WORD.finditer(value):
+        gap = value[position : found.start()]
+        if gap and not (run and _BETWEEN_WORDS.fullmatch(gap)):
+            out.append(_decode_words(run))
+            out.append(decode(gap))
+            run = []
+        charset = found[1].decode("latin-1").partition("*")[0].lower()
+        run.append((charset, found[2].decode("ascii").lower(), found[3]))
+        position = found.end()
+    out.append(_decode_words(run))
+    out.append(decode(value[position:]))
+    return "".join(out)
+
+
+def _decode_words(words: list[tuple[str, str, bytes]]) -> str:
+    """Adjacent encoded-words; those of one charset are joined as bytes first: many mailers cut inside a character."""
+    out: list[str] = []
+    at = 0
+    while at < len(words):
+        charset, end = words[at][0], at
+        while end < len(words) and words[end][0] == charset:
+            end += 1
+        out.append(decode(_word_bytes(words[at:end]), charset))
+        at = end
+    return "".join(out)
+
+
+def _word_bytes(words: list[tuple[str, str, bytes]]) -> bytes:
+    out: list[bytes] = []
+    pending = b""
+    for _, encoding, text in words:
+        if encoding == "b":
+            text = pending + text
+            # Base64 cut at any character: what is no whole group belongs to the next word.
+            cut = len(text) - len(text) % 4 if b"=" not in text else len(text)
+            out.append(lenient_base64(text[:cut]))
+            pending = text[cut:]
+        else:
+            out.append(lenient_base64(pending))
+            pending = b""
+            out.append(binascii.a2b_qp(text, header=True))
+    out.append(lenient_base64(pending))
+    return b"".join(out)
+
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+def lenient_base64(text: bytes) -> bytes:
+    """What can be decoded of damaged base64: foreign characters are skipped, missing padding is added."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        clean = _NOT_BASE64.sub(b"", text)
+        if len(clean) % 4 == 1:
+            clean = clean[:-1]
+        return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
+
+
+def lenient_uuencode(text: bytes) -> bytes:
+    """The decoded body of a uuencoded part; lines that are no uuencode are passed over."""
+    out: list[bytes] = []
+    for line in text.split(b"\n"):
+        line = line.rstrip(b"\r")
+        if line == b"end":
+            break
+        if not line or line.startswith(b"begin "):
+            continue
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some encoders pad wrongly; the count in the first character is what is meant (as the stdlib does).
+            count = (((line[0] - 32) & 63) * 4 + 5) // 3
+            try:
+                out.append(binascii.a2b_uu(line[:count]))
+            except binascii.Error:
+                continue
+    return b"".join(out)
+
+
+_PARAMETER = re.compile(rb';\s*([!#$&+.^_`|~*%\'0-9A-Za-z{}-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.DOTALL)
+_SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?")
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPE = b"\x1b"
+
+
+def parameters(value: bytes) -> dict[str, str]:
+    """The parameters of a Content-Type or Content-Disposition value, names in lower case, decoded.
+
+    RFC 2231 continuations and charsets, encoded-words inside values (forbidden by RFC 2047, sent by everyone) and raw
+    8-bit bytes. The first of two equal names counts.
+    """
+    found: dict[str, str] = {}
+    sections: dict[str, dict[int, tuple[bytes, bool]]] = {}
+    for match in _PARAMETER.finditer(value):
+        text = match[3].strip() if match[2] is None else _unquote(match[2])
+        shape = _SECTION.fullmatch(match[1].decode("ascii").lower())
+        if shape is None:
+            continue
+        if shape[2] is None and shape[3] is None:
+            found.setdefault(shape[1], decode_value(text))
+        else:
+            sections.setdefault(shape[1], {}).setdefault(int(shape[2] or 0), (text, shape[3] is not None))
+    for name, pieces in sections.items():
+        found[name] = _join_sections(pieces)
+    return found
+
+
+def _unquote(text: bytes) -> bytes:
+    # In Shift_JIS and ISO-2022-JP a backslash byte may be half a character; only \" and \\ are undone then.
+    if text.isascii() and _ESCAPE not in text:
+        return _QUOTED_PAIR.sub(rb"\1", text)
+    return text.replace(b'\\"', b'"')
+
+
+def _join_sections(pieces: dict[int, tuple[bytes, bool]]) -> str:
+    charset = ""
+    out: list[bytes] = []
+    for number, (text, encoded) in sorted(pieces.items()):
+        if encoded:
+            if number == 0 and text.count(b"'") >= 2:
+                name, _, text = text.split(b"'", 2)
+                charset = name.decode("latin-1")
+            text = unquote_to_bytes(text)
+        out.append(text)
+    joined = b"".join(out)
+    return decode(joined, charset) if charset else decode_value(joined)
