@@ -1,0 +1,107 @@
+"""Messages that travel inside a message: embedded, as headers alone, or as a saved file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from abuse_pipeline.api import Mail, MailLimits, Part, ReportError, read_mail
+from parsers._fields import begins_with_header
+
+EMBEDDED = frozenset({"message/rfc822", "message/global", "message/rfc-822", "message/news"})
+# The second and the third are misspellings that feedback loops send.
+HEADERS_ONLY = frozenset(
+    {"text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers"}
+)
+_SAVED_NAMES = (".eml", ".mht", ".msg.txt", ".txt", ".headers")
+_PEEK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One message found inside another. mail is None when the part holds nothing that can be read as a message."""
+
+    part: Part
+    mail: Mail | None
+
+
+def attached_messages(mail: Mail, limits: MailLimits) -> tuple[Attached, ...]:
+    """Every message attached to *mail*, in order; does not look inside them.
+
+    Raises LimitExceeded when a saved message breaks a cap.
+    """
+    return tuple(_attached(mail, limits))
+
+
+def has_attached_message(mail: Mail) -> str:
+    """What kind of attached message *mail* has: "embedded", "headers", "saved" or ""; cheap, reads nothing twice."""
+    kinds = {_kind(part) for part in mail.walk()}
+    return next((kind for kind in ("embedded", "headers", "saved") if kind in kinds), "")
+
+
+def _attached(mail: Mail, limits: MailLimits) -> Iterator[Attached]:
+    for part in mail.walk():
+        if kind := _kind(part):
+            yield Attached(part, _read(part, kind, limits))
+
+
+def _kind(part: Part) -> str:
+    if part.message is not None or part.content_type in EMBEDDED:
+        return "embedded"
+    if part.content_type in HEADERS_ONLY:
+        return "headers"
+    return "saved" if _is_saved_message(part) else ""
+
+
+def _is_saved_message(part: Part) -> bool:
+    """A .eml or .txt file whose content opens with header fields; a .txt must hold a Received field to count."""
+    name = part.filename.lower().strip()
+    if part.children or not name.endswith(_SAVED_NAMES):
+        return False
+    try:
+        names = begins_with_header(_plain_bytes(part.content()[:_PEEK]).decode("latin-1"))
+    except ReportError:
+        return False  # what cannot be decoded is no saved message; prose takes the report
+    if name.endswith(".eml"):
+        return len(names & {"received", "from", "to", "subject", "date", "message-id", "return-path"}) >= 2
+    return "received" in names
+
+
+def _read(part: Part, kind: str, limits: MailLimits) -> Mail | None:
+    if part.message is not None:
+        return part.message
+    return as_message(part.content(), limits, headers_only=kind == "headers")
+
+
+def as_message(content: bytes, limits: MailLimits, *, headers_only: bool = False) -> Mail | None:
+    """Read bytes that stand for a message; None when they hold no header fields (a body replaced by "REDACTED").
+
+    Raises MalformedMessage and LimitExceeded as `read_mail` does.
+    """
+    plain = _plain_bytes(content)
+    if not begins_with_header(plain[:_PEEK].decode("latin-1")):
+        return None
+    return read_mail(plain + (b"\r\n\r\n" if headers_only else b""), limits)
+
+
+def _plain_bytes(content: bytes) -> bytes:
+    """Without byte order mark, leading blank lines and mbox separator; UTF-16 (Windows Notepad) as UTF-8."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        content = content.decode("utf-16", "replace").encode()
+    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    if content.startswith(b"From "):
+        content = content.partition(b"\n")[2]
+    return content
+
+
+def fingerprint(mail: Mail) -> str:
+    """Equal for the same message attached twice, also once in full and once as headers alone.
+
+    A header with a Received chain is unique by itself (queue ids, seconds); without one the whole message counts.
+    """
+    raw = mail.raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b"\n")
+    if mail.raw_headers("Received"):
+        raw = raw.partition(b"\n\n")[0]
+    return hashlib.sha256(re.sub(rb"[ \t\n]+", b" ", raw).strip()).hexdigest()

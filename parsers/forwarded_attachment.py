@@ -1,0 +1,167 @@
+"""Format `forwarded_attachment`: somebody forwards spam as an attachment, which keeps its headers whole.
+
+message/rfc822 (RFC 2046 section 5.2.1), message/global (RFC 6532), text/rfc822-headers (RFC 6522 section 4), and saved
+messages that a mail program sent as .eml or .txt files.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from abuse_pipeline.api import (
+    NOT_MINE,
+    Bid,
+    Incident,
+    IPAddress,
+    Mail,
+    MailLimits,
+    MalformedReport,
+    Missing,
+    ParseContext,
+    Report,
+    parse_address,
+)
+from parsers._attached import Attached, attached_messages, fingerprint, has_attached_message
+from parsers._automatic import auto_submitted, is_feedback_report, why_automatic
+from parsers._fields import sender
+
+_BIDS = {
+    "embedded": Bid(80, "a message is attached (RFC 2046 section 5.2.1)"),
+    "headers": Bid(75, "the headers of a message are attached (RFC 6522 section 4)"),
+    "saved": Bid(70, "a saved message is attached as a file"),
+}
+_FORWARD = re.compile(r"\s*(?:\[?(?:fwd?|fw)\]?\s*:|\[fwd:|【?転送】?|fwd\s*\()", re.IGNORECASE)
+_PEER = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f:.]{3,45})(?:%\w{1,16})?[\])]")
+_LOGGED_IN = re.compile(r"\bE?SMTPS?A\b|authenticated|\bauth=pass|\bwith (?:HTTPS?|LMTP)\b", re.IGNORECASE)
+_INSIDE = tuple(
+    ip_network(prefix)
+    for prefix in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+                   "::1/128", "fc00::/7", "fe80::/10")
+)  # fmt: skip
+_UNSURE = (
+    "the attached message is itself a forward with a message inside, and it came from outside the reporter's side: "
+    "a person must say which of the two is reported"
+)
+_ATTACHED_FEEDBACK = "the attached message is itself a feedback report: a person must say what is reported"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    """What a reporter means by one attachment."""
+
+    mail: Mail | None
+    staff_reason: str | None = None
+
+
+class ForwardedAttachmentParser:
+    """One incident of messaging/spam for each attached message.
+
+    A reporter who writes "phishing" above it still shows us a mail: what we can trace is where the mail came from, so
+    the incident stays messaging/spam; the site behind its links is another matter, by another report.
+    """
+
+    def recognise(self, mail: Mail, context: ParseContext) -> Bid:
+        kind = has_attached_message(mail)
+        if not kind or is_feedback_report(mail) or why_automatic(mail, context.own_addresses):
+            return NOT_MINE
+        return _BIDS[kind]
+
+    def parse(self, mail: Mail, context: ParseContext) -> Report:
+        """Raises MalformedReport when nothing is attached, MalformedMessage and LimitExceeded by a saved message."""
+        found = attached_messages(mail, context.limits)
+        if not found:
+            raise MalformedReport("no message is attached (RFC 2046 section 5.2.1)")
+        side = _Side.of(mail)
+        reported = [each for attached in found for each in _meant(attached, side, context.limits)]
+        incidents = tuple(_incident(each) for each in _distinct(reported))
+        return Report("forwarded_attachment", incidents, machine=auto_submitted(mail) != "no")
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The reporter's side: an address and its domain, for telling a colleague's forward from a spam."""
+
+    address: str
+    domain: str
+
+    @classmethod
+    def of(cls, mail: Mail) -> _Side:
+        local, domain = sender(mail)
+        return cls(f"{local}@{domain}", domain)
+
+    def wrote(self, mail: Mail) -> bool:
+        local, domain = sender(mail)
+        return bool(domain) and (f"{local}@{domain}" == self.address or self.owns(domain))
+
+    def owns(self, host: str) -> bool:
+        """Same domain, or one below the other; a bare top-level domain owns nothing."""
+        host = host.strip(".").lower()
+        if "." not in self.domain or "." not in host:
+            return False
+        return f".{host}".endswith(f".{self.domain}") or f".{self.domain}".endswith(f".{host}")
+
+
+def _meant(attached: Attached, side: _Side, limits: MailLimits) -> Iterator[_Reported]:
+    """The message that one attachment reports: itself, or what a forward by the reporter's side carries."""
+    waiting = [(attached.mail, limits.max_depth)]
+    while waiting:
+        mail, depth = waiting.pop(0)
+        inner = attached_messages(mail, limits) if mail is not None and depth > 0 else ()
+        if mail is not None and is_feedback_report(mail):
+            yield _Reported(mail, _ATTACHED_FEEDBACK)
+        elif mail is None or not inner or not _looks_forwarded(mail, side):
+            yield _Reported(mail)
+        elif _came_from_outside(mail, side):
+            yield _Reported(mail, _UNSURE)
+        else:
+            waiting = [(each.mail, depth - 1) for each in inner] + waiting
+
+
+def _looks_forwarded(mail: Mail, side: _Side) -> bool:
+    """A forward by hand: from the reporter's own people or with a forward's subject, and not a program's report."""
+    if mail.root.content_type == "multipart/report":
+        return False
+    subject = unicodedata.normalize("NFKC", (mail.header("Subject") or "")[:200])
+    return side.wrote(mail) or bool(_FORWARD.match(subject))
+
+
+def _came_from_outside(mail: Mail, side: _Side) -> bool:
+    """Does its own Received chain name a public peer that neither logged in nor belongs to the reporter's domain?"""
+    return any(_is_outside(line, side) for line in mail.raw_headers("Received"))
+
+
+def _is_outside(received: str, side: _Side) -> bool:
+    source = re.split(r"\sby\s", received[:4096], maxsplit=1)[0]
+    peers = [address for found in _PEER.findall(source) if (address := parse_address(found)) is not None]
+    if not any(_is_public(peer) for peer in peers) or _LOGGED_IN.search(received[:4096]):
+        return False
+    return not any(side.owns(host) for host in re.findall(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", source))
+
+
+def _is_public(address: IPAddress) -> bool:
+    return not any(address in network for network in _INSIDE if network.version == address.version)
+
+
+def _distinct(reported: Iterable[_Reported]) -> Iterator[_Reported]:
+    """The same message attached twice is one incident; of parts that hold no message at all, one is enough to ask."""
+    seen: set[str] = set()
+    for each in reported:
+        key = fingerprint(each.mail) if each.mail is not None else ""
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _incident(reported: _Reported) -> Incident:
+    traceable = reported.mail is not None and bool(reported.mail.raw_headers("Received"))
+    return Incident(
+        "messaging",
+        "spam",
+        message=reported.mail,
+        staff_reason=reported.staff_reason,
+        missing=() if traceable else (Missing.HEADERS,),
+    )
