@@ -79,3 +79,22 @@ class _Sweep:
         else:
             self.starts.append(start)
             self.slots.append(slot)
+
+
+class ContainerIndex:
+    """Maps a prefix to the position of the longest given prefix that contains all of it (or is the same)."""
+
+    def __init__(self, prefixes: Iterable[IPNetwork]) -> None:
+        lengths: dict[int, dict[int, dict[int, int]]] = {4: {}, 6: {}}
+        for position, prefix in enumerate(prefixes):
+            shift = prefix.max_prefixlen - prefix.prefixlen
+            lengths[prefix.version].setdefault(shift, {})[int(prefix.network_address) >> shift] = position
+        self._longest_first = {version: sorted(by.items()) for version, by in lengths.items()}
+
+    def find(self, prefix: IPNetwork) -> int | None:
+        number = int(prefix.network_address)
+        narrowest = prefix.max_prefixlen - prefix.prefixlen
+        for shift, positions in self._longest_first[prefix.version]:
+            if shift >= narrowest and (number >> shift) in positions:
+                return positions[number >> shift]
+        return None
