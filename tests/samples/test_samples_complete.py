@@ -7,7 +7,7 @@ import email
 import json
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import Message
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -172,18 +172,21 @@ def test_the_answer_fits_the_demo_world(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_named_customer_holds_the_address_then(name: str) -> None:
-    """Read from assignments.csv alone, the slow and plain way: one row, and only one, covers address, time and port."""
+    """Read from assignments.csv alone, the slow and plain way: one row, and only one, covers address, time and port.
+
+    A time told to the minute stands for all of that minute, one told to the second for all of that second."""
     for incident in expected(name).get("incidents", []):
         customer, origin = incident["holder"].get("customer"), incident["origin"]
         if customer is None:
             continue
         when = datetime.fromisoformat(origin["at"])
+        end = when + timedelta(seconds=60 if origin["precision"] == "minute" else 1)
         held = [
             row["customer"]
             for row in rows("assignments.csv")
             if ip_address(origin["ip"]) in ip_network(row["prefix"])
             and datetime.fromisoformat(row["since"]) <= when
-            and (not row["until"] or when < datetime.fromisoformat(row["until"]))
+            and (not row["until"] or end <= datetime.fromisoformat(row["until"]))
             and (not row["port_first"] or int(row["port_first"]) <= (origin["port"] or 0) <= int(row["port_last"]))
         ]
         assert held == [customer]
