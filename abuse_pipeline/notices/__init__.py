@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from abuse_pipeline.notices.compose import compose_notice, compose_reply
+from abuse_pipeline.notices.notice import compose_notice
 from abuse_pipeline.notices.permission import ReplyPermission, may_reply
+from abuse_pipeline.notices.replies import compose_reply
 from abuse_pipeline.notices.requests import NoticeRequest, ProviderFacts, ReplyRequest, ReplySection
 
 __all__ = [

@@ -1,11 +1,31 @@
-"""Whether a report may be answered at all (RFC 3834)."""
+"""Whether a report may be answered by a program, and where to (RFC 3834 section 2; FACTS B7).
+
+The desk must not become a source of backscatter: it answers one plausible sender and never a machine, a list, a bounce
+or itself.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from abuse_pipeline.mail import Mail
 from abuse_pipeline.model import Envelope
+from abuse_pipeline.notices.notice import LOOP_HEADER
+from abuse_pipeline.privacy.names import mailboxes
+from abuse_pipeline.trace.domains import registered_domain
+
+# Dots in a row or before "@" break RFC 5321, yet Japanese carriers gave such addresses out until 2009 and they are in use.
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATEXT}{{1,64}}@(?:{_LABEL}\.)+{_LABEL}")
+_MACHINES = re.compile(
+    r"owner-.*|.*-owner|.*-request|.*-bounces?(?:\+.*)?|bounces?(?:[+=-].*)?|mailer-daemon|postmaster|"
+    r"no-?_?\.?reply.*|do-?_?not-?_?reply.*|nobody|prvs=.*|srs[01][=+-].*",
+    re.IGNORECASE,
+)
+_SPECIAL_DOMAINS = ("localhost", "invalid", "local", "onion", "arpa", "internal", "localdomain")
+_BULK = frozenset({"bulk", "list", "junk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +38,76 @@ class ReplyPermission:
 
 
 def may_reply(mail: Mail, envelope: Envelope, own_addresses: frozenset[str]) -> ReplyPermission:
-    """Whether, and where, an automatic answer to *mail* may go."""
-    sender = mail.header("From") or ""
-    if not sender or envelope.mail_from == "" or sender.casefold() in own_addresses:
-        return ReplyPermission(False, "no plausible sender")
-    return ReplyPermission(True, "a plausible sender", sender.rpartition("<")[2].rstrip("> "))
+    """Whether, and where, an automatic answer to *mail* may go.
+
+    own_addresses: mail addresses of the desk itself, lower-case. The answer goes to the From address, as a service
+    responder's may (RFC 3834 section 4), never to Reply-To, which anybody can aim at a stranger.
+    """
+    refusal = _automatic(mail) or _null_or_machine_path(mail, envelope)
+    if refusal:
+        return ReplyPermission(False, refusal)
+    senders = mailboxes(mail.headers("From"))
+    if len(senders) != 1:
+        return ReplyPermission(False, "the report has no From address or several")
+    address = senders[0].address
+    refusal = _implausible(address, own_addresses) or _unaligned(address, mail, envelope)
+    if refusal:
+        return ReplyPermission(False, refusal)
+    return ReplyPermission(True, "a person may be reading at the From address", address)
+
+
+def _automatic(mail: Mail) -> str:
+    """Why the message itself says that no answer is wanted, or ""."""
+    submitted = (mail.header("Auto-Submitted") or "no").partition(";")[0].strip().lower()
+    if submitted not in ("", "no"):
+        return "Auto-Submitted says that a program wrote it (RFC 3834 section 5)"
+    if mail.header(LOOP_HEADER) is not None:
+        return f"it carries our own {LOOP_HEADER} field: a loop"
+    if (mail.header("Precedence") or "").strip().lower() in _BULK:
+        return "Precedence marks it as bulk or list mail"
+    if any(name.lower().startswith("list-") for name, _ in mail.all_headers()):
+        return "it came through a mailing list (List- fields)"
+    if mail.root.content_type == "multipart/report":
+        return "it is a machine's report (RFC 6522)"
+    if mail.header("X-Auto-Response-Suppress") is not None or mail.header("X-Autoreply") is not None:
+        return "it asks not to be answered by a program"
+    return ""
+
+
+def _null_or_machine_path(mail: Mail, envelope: Envelope) -> str:
+    if envelope.mail_from == "" or any(value.strip() == "<>" for value in mail.headers("Return-Path")):
+        return "the return path is null (RFC 5321 section 4.5.5)"
+    for path in _return_paths(mail, envelope):
+        if _MACHINES.fullmatch(path.rpartition("@")[0]):
+            return "the return path belongs to a list or a machine"
+    return ""
+
+
+def _return_paths(mail: Mail, envelope: Envelope) -> tuple[str, ...]:
+    """The envelope's sender, or what the last delivery noted of it."""
+    if envelope.mail_from:
+        return (envelope.mail_from,)
+    return tuple(box.address for box in mailboxes(mail.headers("Return-Path")[:1]))
+
+
+def _implausible(address: str, own_addresses: frozenset[str]) -> str:
+    local, _, domain = address.rpartition("@")
+    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+        return "the From address is not a mail address"
+    if address.lower() in own_addresses:
+        return "the From address is our own: a loop"
+    if _MACHINES.fullmatch(local):
+        return "the From address belongs to a list or a machine"
+    last = domain.lower().rsplit(".", 1)[-1]
+    if last in _SPECIAL_DOMAINS or last.isdigit():
+        return "the From domain is not one that takes mail"
+    return ""
+
+
+def _unaligned(address: str, mail: Mail, envelope: Envelope) -> str:
+    """The From domain must belong with the return path, when there is one: else a stranger's address was put there."""
+    wanted = registered_domain(address.rpartition("@")[2])
+    for path in _return_paths(mail, envelope):
+        if registered_domain(path.rpartition("@")[2]) != wanted:
+            return "the From domain has nothing to do with the return path"
+    return ""

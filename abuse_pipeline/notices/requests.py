@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from abuse_pipeline.model import Customer, Disposition, GroupCompany, Language, Missing, NoticeFact
+from abuse_pipeline.model import Customer, Disposition, GroupCompany, IPAddress, Language, Missing, NoticeFact
 
 TimePrecision = Literal["minute", "hour", "day"]
 
@@ -47,13 +47,15 @@ class ReplySection:
     """What one part of a reply says.
 
     missing: with `ask_reporter`. group_company: with `refer_group`. abuse_contact: with `refer_elsewhere`, the public
-    contact of the responsible network when it is known.
+    contact of the responsible network when it is known. address: with the two referrals, the address in question; it is
+    left out with every other disposition, where it could lead to a customer.
     """
 
     disposition: Disposition
     missing: tuple[Missing, ...] = ()
     group_company: GroupCompany | None = None
     abuse_contact: str | None = None
+    address: IPAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
