@@ -22,7 +22,7 @@ from abuse_pipeline.model import (
     Outgoing,
     Status,
 )
-from abuse_pipeline.store.records import CaseRecord, OutgoingRecord
+from abuse_pipeline.store.records import CaseEvent, CaseRecord, OutgoingRecord
 
 Document = dict[str, Any]
 
@@ -184,21 +184,26 @@ def outbox_document(records: Sequence[OutgoingRecord]) -> Document:
 
 def cases_document(cases: Sequence[CaseRecord]) -> Document:
     """What `abuse cases list --json` prints."""
+    return {"cases": [_case(case) for case in cases]}
+
+
+def case_document(case: CaseRecord, history: Sequence[CaseEvent], messages: Sequence[OutgoingRecord]) -> Document:
+    """What `abuse cases show --json` prints: the case, its notices and its history, oldest first."""
+    events = [{"at": utc_text(e.at), "who": e.who, "action": e.action, "text": e.text} for e in history]
+    return {**_case(case), "assignee": case.assignee, **outbox_document(messages), "history": events}
+
+
+def _case(case: CaseRecord) -> Document:
     return {
-        "cases": [
-            {
-                "id": case.id,
-                "customer": case.customer,
-                "category": case.category,
-                "type": case.type,
-                "state": case.state,
-                "severity": case.severity.value,
-                "incidents": case.incidents,
-                "first_at": utc_text(case.first_at),
-                "last_at": utc_text(case.last_at),
-            }
-            for case in cases
-        ]
+        "id": case.id,
+        "customer": case.customer,
+        "category": case.category,
+        "type": case.type,
+        "state": case.state,
+        "severity": case.severity.value,
+        "incidents": case.incidents,
+        "first_at": utc_text(case.first_at),
+        "last_at": utc_text(case.last_at),
     }
 
 

@@ -190,9 +190,10 @@ class ArchiveLimits(_Section):
 class WorkerSettings(_Section):
     processes: Annotated[int, Field(ge=0)] = 0
     batch: Count = 20
-    lease: Duration = timedelta(minutes=5)
+    lease: Duration = timedelta(minutes=2)
     report_timeout: Duration = timedelta(seconds=60)
     attempts: Count = 3
+    max_memory_bytes: Annotated[int, Field(ge=536_870_912)] = 2_147_483_648
 
 
 class EnrichSettings(_Section):

@@ -40,8 +40,9 @@ def _origin_lines(origin: Origin, zone: ZoneInfo) -> list[str]:
     if origin.ip is None:
         return [f"origin: unknown; {printable(origin.reason)}"]
     port = f" port {origin.port}" if origin.port is not None else ""
+    address = click.style(str(origin.ip), bold=True)
     return [
-        f"origin: {click.style(str(origin.ip), bold=True)}{port} at {when(origin.moment, zone)} ({origin.confidence.value})",
+        f"origin: {address}{port} at {when(origin.moment, zone)} ({origin.confidence.value})",
         f"        {printable(origin.reason)}",
     ]
 

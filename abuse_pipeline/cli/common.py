@@ -60,7 +60,7 @@ def _debug_option() -> click.Option:
 
 
 def print_json(document: object) -> None:
-    """One JSON document on stdout. Text stays as it is (Japanese is readable); what is not valid Unicode is replaced."""
+    """One JSON document on stdout. Japanese stays readable; what is not valid Unicode is replaced."""
     print_line(json.dumps(document, ensure_ascii=False, indent=2))
 
 

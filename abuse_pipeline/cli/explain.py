@@ -74,8 +74,8 @@ def _out_of_time(error: LimitExceeded) -> Assessment:
 def _document(
     raw: bytes, file: Path, assessment: Assessment, outgoing: tuple[Outgoing, ...], desk: Desk, evidence: bool
 ) -> dict[str, object]:
-    from abuse_pipeline.documents import Labels, evidence_document, report_document
     from abuse_pipeline.compose import status_of
+    from abuse_pipeline.documents import Labels, evidence_document, report_document
     from abuse_pipeline.model import Envelope
 
     labels = Labels(

@@ -37,7 +37,7 @@ def lookup(ip: str, at: str | None, port: int | None, ask: bool, as_json: bool, 
     address = parse_address(ip)
     if address is None:
         raise click.BadParameter(f"{ip!r} is not an IP address", param_hint="IP")
-    moment = _moment(at, clock(), desk)
+    moment = _moment(at, clock())
     holder = desk.table.holder_at(address, moment, port)
     findings = _ask(address, desk, clock()) if ask else ()
     document = _document(address, moment, port, holder, findings, desk)
@@ -47,7 +47,7 @@ def lookup(ip: str, at: str | None, port: int | None, ask: bool, as_json: bool, 
         _print(document)
 
 
-def _moment(at: str | None, now: datetime, desk: Desk) -> Moment:
+def _moment(at: str | None, now: datetime) -> Moment:
     from abuse_pipeline.model import Moment
     from abuse_pipeline.trace import UnreadableTime, parse_date
 

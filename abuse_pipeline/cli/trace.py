@@ -46,11 +46,11 @@ def trace(file: Path, as_json: bool, config: Path) -> None:
 
 def _origin_of(mail: Mail, desk: Desk) -> Origin:
     """The origin of the first reported message, or of *mail* itself when it reports none."""
+    from datetime import UTC, datetime
+
     from abuse_pipeline.assess import assess_mail
     from abuse_pipeline.model import Envelope
     from abuse_pipeline.trace import RecipientSide, find_origin
-
-    from datetime import UTC, datetime
 
     assessment = assess_mail(mail, Envelope(), desk, datetime.now(UTC))
     for judged in assessment.incidents:

@@ -1,1 +1,1 @@
-""""""
+"""How messages leave the outbox. Until SMTP delivery exists, staff export them as files."""

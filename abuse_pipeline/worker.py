@@ -1,0 +1,156 @@
+"""A worker process: claims submissions and takes each through the path, until it is told to stop.
+
+Whatever one report does — break a parser, run for ever, kill this process — the next one is worked on. A report that
+keeps killing workers is parked for staff, and only its own tries are counted (`Progress`).
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from ctypes import c_char, c_double
+from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from pathlib import Path
+
+from abuse_pipeline.clock import Clock, clock_from_environment
+from abuse_pipeline.deadline import time_limit
+from abuse_pipeline.desk import Desk, build_desk
+from abuse_pipeline.errors import LeaseLost, LimitExceeded, StoreUnavailable
+from abuse_pipeline.logs import configure_logging
+from abuse_pipeline.pipeline import Processed, process
+from abuse_pipeline.settings import load_settings
+from abuse_pipeline.store import Store, open_store
+from abuse_pipeline.store.records import Claim
+
+log = logging.getLogger("abuse.worker")
+
+_IDLE_SECONDS = 0.25
+_STORE_DOWN_SECONDS = 2.0
+_SUBMISSION_ID_BYTES = 64
+
+
+class Progress:
+    """What the supervisor sees of this worker: which submission it is on, and since when (monotonic; 0 when on none).
+
+    Shared memory, so that it can be read after the process was killed. One writer, so it needs no lock, which a killed
+    process could leave taken.
+    """
+
+    def __init__(self, context: BaseContext | None = None) -> None:
+        context = context or multiprocessing.get_context("spawn")
+        self._submission = context.RawArray(c_char, _SUBMISSION_ID_BYTES)
+        self._since = context.RawValue(c_double, 0.0)
+
+    @property
+    def submission(self) -> str | None:
+        return bytes(self._submission.value).decode("ascii") or None
+
+    @property
+    def since(self) -> float:
+        return float(self._since.value)
+
+    def begin(self, submission: str) -> None:
+        self._submission.value = submission.encode("ascii")
+        self._since.value = time.monotonic()
+
+    def end(self) -> None:
+        self._since.value = 0.0
+        self._submission.value = b""
+
+
+def work(config: Path, name: str, progress: Progress) -> None:
+    """Entry of a worker process. Returns after SIGTERM, or when its supervisor is gone."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    parent = os.getppid()
+    settings = load_settings(config)
+    configure_logging(settings.log)
+    resource.setrlimit(resource.RLIMIT_AS, (settings.workers.max_memory_bytes,) * 2)
+    clock = clock_from_environment()
+    worker = Worker(name, open_store(settings.store, clock), build_desk(settings), clock, progress)
+    while not stopping.is_set() and os.getppid() == parent:
+        try:
+            if worker.work_batch(stopping) == 0:
+                stopping.wait(_IDLE_SECONDS)
+        except StoreUnavailable as error:
+            log.error("%s", error)
+            stopping.wait(_STORE_DOWN_SECONDS)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker: a store to claim from and a desk to work with."""
+
+    name: str
+    store: Store
+    desk: Desk
+    clock: Clock
+    progress: Progress
+
+    def work_batch(self, stopping: threading.Event) -> int:
+        """Claim a batch and work it, or give back what is not begun when *stopping* is set. Returns how many."""
+        workers = self.desk.settings.workers
+        claims = self.store.claim(self.name, workers.batch, workers.lease)
+        renewed = time.monotonic()
+        for position, claim in enumerate(claims):
+            rest = claims[position:]
+            if stopping.is_set():
+                self._give_back(rest)
+                break
+            if time.monotonic() - renewed > workers.lease.total_seconds() / 4:
+                self.store.renew(rest, workers.lease)
+                renewed = time.monotonic()
+            self.work_one(claim)
+        return len(claims)
+
+    def work_one(self, claim: Claim) -> Processed | None:
+        """Take one claim to its end; None when it was parked, or is another worker's. Raises StoreUnavailable."""
+        workers = self.desk.settings.workers
+        if claim.attempts > workers.attempts:
+            self._park(claim, f"the desk was stopped by it {claim.attempts - 1} times")
+            return None
+        self.progress.begin(claim.submission.id)
+        try:
+            with time_limit(workers.report_timeout):
+                return process(claim, self.store, self.desk, self.clock)
+        except LeaseLost:
+            log.warning("submission %s was taken over by another worker", claim.submission.id)
+        except LimitExceeded as error:
+            self._park(claim, str(error))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  the isolation boundary: one report must not stop the others
+            # The text of a foreign exception may quote the message; class and place are enough to find the defect.
+            self._park(claim, f"the desk broke on it ({type(error).__name__} {place_of(error)})")
+        finally:
+            self.progress.end()
+        return None
+
+    def _park(self, claim: Claim, reason: str) -> None:
+        try:
+            self.store.park(claim, reason)
+            log.error("submission %s is parked for staff: %s", claim.submission.id, reason)
+        except LeaseLost:
+            log.warning("submission %s was finished elsewhere", claim.submission.id)
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self.store.release(claim)
+
+
+def place_of(error: BaseException) -> str:
+    """``file.py:12`` of where *error* was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return "nowhere"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
