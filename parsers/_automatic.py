@@ -37,11 +37,12 @@ _AUTOREPLY_CERTAIN = re.compile(
     re.IGNORECASE,
 )
 _AUTOREPLY_LIKELY = re.compile(
-    r"自動(?:返信|応答|配信)|不在(?:の(?:お知らせ|ご連絡|連絡)|通知)|休暇(?:中|の(?:お知らせ|ため))|vacation|autoresponder"
+    r"自動(?:返信|応答|配信)|不在(?:の(?:お知らせ|ご連絡|連絡)|通知)|休暇(?:中|の(?:お知らせ|ため))"
+    r"|vacation (?:reply|notice|message|response)|autoresponder"
     r"|auto[ -]?reply|automatic reply|away from (?:my|the) (?:office|desk|mail)|on (?:annual )?leave",
     re.IGNORECASE,
 )
-_RECEIPT = re.compile(r"\s*(?:開封(?:済み|確認|通知)|未開封のまま削除|read|not read|return receipt)\s*:", re.IGNORECASE)
+_RECEIPT = re.compile(r"\s*(?:開封(?:済み|確認|通知)|未開封のまま削除|not read|return receipt)\s*:", re.IGNORECASE)
 _CHALLENGE = re.compile(
     r"(?:please )?confirm your (?:message|e-?mail to)|sender (?:address )?verification|challenge.?response"
     r"|your (?:e-?mail|message) requires verification|verify your message"
@@ -130,8 +131,10 @@ _BOUNCED_BY_DAEMON = Automatic(90, "a bounce: a mailer daemon sent it")
 
 def _automatic_reply(mail: Mail) -> Automatic | None:
     subject = _subject(mail)
-    if has_attached_message(mail):
-        return None  # a program that attaches a message reports it (RFC 6650 section 6)
+    if has_attached_message(mail) or mail.root.content_type == "multipart/report":
+        return (
+            None  # a program that attaches a message, or calls itself a report, reports something (RFC 6650 section 6)
+        )
     if auto_submitted(mail) in {"auto-replied", "auto-notified"}:
         return Automatic(90, "an automatic reply: its Auto-Submitted field says so (RFC 3834 section 5)")
     if any(mail.header(name) is not None for name in _REPLY_FIELDS):
