@@ -76,11 +76,12 @@ def known_charset(name: str) -> str:
     return _WIDER.get(codec, codec) if codec in _KNOWN else ""
 
 
-def decode(data: bytes, declared: str = "") -> str:
+def decode(data: bytes, declared: str = "", *, guess: bool = False) -> str:
     """*data* as text: by the declared charset when it decodes strictly, else by what the bytes look like.
 
     Never raises. Order of detection: ISO-2022-JP escapes, UTF-8, CP932 or EUC-JP where the result reads as Japanese,
-    charset-normalizer on the first 4096 bytes, then Windows-1252 or Latin-1.
+    with *guess* charset-normalizer on the first 4096 bytes (0.5 ms: for bodies, not for fields), then Windows-1252
+    or Latin-1.
     """
     charset = known_charset(declared) if declared else ""
     if data.isascii() and charset[:6] not in ("utf_16", "utf_32"):
@@ -89,7 +90,7 @@ def decode(data: bytes, declared: str = "") -> str:
         return text
     if charset and (text := strictly(data, charset)) is not None:
         return text
-    return _detect(data, charset)
+    return _detect(data, charset, guess)
 
 
 def strictly(data: bytes, charset: str) -> str | None:
@@ -121,7 +122,7 @@ def _japanese_escapes(data: bytes) -> str | None:
     return strictly(data, "iso2022") if _JAPANESE_ESCAPE.search(data) else None
 
 
-def _detect(data: bytes, declared: str) -> str:
+def _detect(data: bytes, declared: str, guess: bool) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") and (text := strictly(data, "utf_16")) is not None:
         return text
     if (text := strictly(data, "utf_8_sig")) is not None:
@@ -133,7 +134,9 @@ def _detect(data: bytes, declared: str) -> str:
         return _leniently(data, declared)
     if _mostly_utf8(data):
         return data.decode("utf-8", "replace")
-    return _guess(data)
+    if guess and (text := _guess(data)) is not None:
+        return text
+    return strictly(data, "cp1252") or data.decode("latin-1")
 
 
 def _leniently(data: bytes, charset: str) -> str:
@@ -159,7 +162,7 @@ def _most_japanese(data: bytes) -> str | None:
     best, best_score = "", 0.0
     for charset in ("eucjp", "cp932"):
         text = strictly(data, charset)
-        if text is not None and (score := _japaneseness(text[:_SAMPLE])) > best_score:
+        if text is not None and (score := _japaneseness(text[:_SAMPLE], charset)) > best_score:
             best, best_score = text, score
     return best if best_score >= 0.7 else None
 
@@ -168,36 +171,44 @@ _KANA = re.compile("[\u3041-\u30fe]")
 _WIDE = re.compile("[\u2000-\u2fff\u3000-\u33ff\u4e00-\u9fff\uff01-\uff5e\uffe0-\uffe6]")
 _KANJI_RUN = re.compile("[\u4e00-\u9fff]{2,}")
 _HALF = re.compile("[\uff61-\uff9f]{2,}")
-_SHORT = 40
+_SHORT = 100
 
 
-def _japaneseness(text: str) -> float:
+def _japaneseness(text: str, charset: str) -> float:
     """Share of the non-ASCII characters that are kana, kanji or full-width forms; half-width kana count half.
 
     Latin-1, Chinese or Korean text that happens to fit CP932 or EUC-JP gives kanji but next to no kana. Only a short
-    text (a name, a subject) may do without, when kanji stand side by side: in misread Latin-1 they stand alone.
+    text (a name, a subject) may do without, when common kanji stand side by side: misread Latin-1 gives rare ones.
     """
     foreign = sum(1 for char in text if char > "\x7f")
     if not foreign:
         return 0.0
     half = sum(len(run) for run in _HALF.findall(text))
     if half == foreign:
-        return 0.85
-    kanji = sum(len(run) for run in _KANJI_RUN.findall(text))
-    if not (_KANA.search(text) or (foreign <= _SHORT and 2 * kanji >= foreign - half)):
-        return 0.0
+        return 1.1 if charset == "eucjp" else 0.85  # each of them carries its own mark (SS2) in EUC-JP
+    if not _KANA.search(text):
+        runs = "".join(_KANJI_RUN.findall(text))
+        common = sum(1 for char in runs if _is_level_1(char))
+        if foreign > _SHORT or 3 * common < foreign - half or 2 * common < len(runs):
+            return 0.0
     return (len(_WIDE.findall(text)) + 0.5 * half) / foreign
 
 
-def _guess(data: bytes) -> str:
+def _is_level_1(kanji: str) -> bool:
+    """JIS X 0208 level 1: the 2,965 kanji in common use, rows 16 to 47."""
+    return b"\x88\x9f" <= kanji.encode("cp932", "replace") <= b"\x98\x72"
+
+
+# Without Central European, Mac and EBCDIC pages, which charset-normalizer likes to see in short Western text.
+_GUESSES = ["cp1252", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "gb18030", "big5", "cp949"]
+
+
+def _guess(data: bytes) -> str | None:
     from charset_normalizer import from_bytes  # 20 ms to import, and only damaged or exotic mail needs it
 
-    best = from_bytes(data[:_SAMPLE], steps=3, chunk_size=512, enable_fallback=False).best()
-    if best is not None and best.encoding not in _REFUSED:
-        text = strictly(data, best.encoding)
-        if text is not None:
-            return text
-    return strictly(data, "cp1252") or data.decode("latin-1")
+    sample = data[:_SAMPLE]
+    best = from_bytes(sample, steps=3, chunk_size=512, enable_fallback=False, cp_isolation=_GUESSES).best()
+    return strictly(data, best.encoding) if best is not None else None
 
 
 def _iso2022(data: bytes, errors: str = "strict") -> str:

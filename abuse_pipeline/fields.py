@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from abuse_pipeline.charsets import decode
@@ -15,7 +16,8 @@ from abuse_pipeline.charsets import decode
 Field = tuple[str, bytes]
 
 _BLANK_LINE = re.compile(rb"\r?\n(?:\r?\n|\Z)")
-_LINE_BREAK = re.compile(rb"\r?\n")
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+_MBOX = (b"From ", b">From ")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?([^?\r\n]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"[ \t\r\n]*")
@@ -37,21 +39,37 @@ def split_fields(raw: bytes) -> tuple[Field, ...]:
     """
     fields: list[tuple[str, bytearray]] = []
     keep = False
-    for number, line in enumerate(_LINE_BREAK.split(raw[: header_block_length(raw)])):
+    for line in _header_lines(raw):
         if line[:1] in (b" ", b"\t"):
             if keep:
-                fields[-1][1].extend(line)
+                fields[-1][1].extend(line.rstrip(b"\r\n"))
             continue
-        if number == 0 and line.startswith((b"From ", b">From ")):
-            keep = False
-            continue
-        if b":" not in line:
-            break
-        named = _NAME.match(line)
+        named = None if line.startswith(_MBOX) else _NAME.match(line)
         keep = named is not None
         if named is not None:
-            fields.append((named[1].decode("ascii"), bytearray(line[named.end() :])))
+            fields.append((named[1].decode("ascii"), bytearray(line[named.end() :].rstrip(b"\r\n"))))
     return tuple((name, bytes(value.strip())) for name, value in fields)
+
+
+def first(fields: tuple[Field, ...], name: str) -> bytes:
+    """The value of the topmost field of that name (lower case), b"" when there is none."""
+    return next((value for key, value in fields if key.lower() == name), b"")
+
+
+def body_of(raw: bytes) -> bytes:
+    """What follows the header of *raw*: after the blank line, or from the line on that ends the header."""
+    length = sum(map(len, _header_lines(raw)))
+    return raw[length:].removeprefix(b"\r").removeprefix(b"\n")
+
+
+def _header_lines(raw: bytes) -> Iterator[bytes]:
+    """The lines of the header with their ends, up to the blank line or the first line without a colon."""
+    for number, line in enumerate(_LINE.findall(raw, 0, header_block_length(raw) + 2)):
+        if not line.strip(b"\r\n"):
+            return
+        if line[:1] not in (b" ", b"\t") and b":" not in line and not (number == 0 and line.startswith(_MBOX)):
+            return
+        yield line
 
 
 def decode_value(value: bytes) -> str:
@@ -106,7 +124,20 @@ def _word_bytes(words: list[tuple[str, str, bytes]]) -> bytes:
     return b"".join(out)
 
 
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+def decode_transfer(encoded: bytes, encoding: str) -> bytes:
+    """A body without its transfer encoding (RFC 2045 section 6), leniently; unknown encodings leave it as it is."""
+    encoding = encoding.strip().lower()
+    if encoding == "base64":
+        return lenient_base64(encoded)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(encoded)
+    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+        return lenient_uuencode(encoded)
+    return encoded
+
+
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
 
 def lenient_base64(text: bytes) -> bytes:
@@ -114,33 +145,32 @@ def lenient_base64(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error:
-        clean = _NOT_BASE64.sub(b"", text)
+        clean = text.translate(None, _NOT_BASE64)
         if len(clean) % 4 == 1:
             clean = clean[:-1]
         return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
 
 
 def lenient_uuencode(text: bytes) -> bytes:
-    """The decoded body of a uuencoded part; lines that are no uuencode are passed over."""
+    """The decoded body of a uuencoded part, up to its end or the first damaged line; *text* when nothing begins."""
+    begin = _UU_BEGIN.search(text)
+    if begin is None:
+        return text
     out: list[bytes] = []
-    for line in text.split(b"\n"):
+    for line in text[begin.end() :].split(b"\n"):
         line = line.rstrip(b"\r")
-        if line == b"end":
+        if line in (b"", b"end"):
             break
-        if not line or line.startswith(b"begin "):
-            continue
+        # Some encoders pad wrongly: the count in the first character says how much of the line is meant.
+        meant = (((line[0] - 32) & 63) * 4 + 5) // 3
         try:
-            out.append(binascii.a2b_uu(line))
+            out.append(binascii.a2b_uu(line[:meant]))
         except binascii.Error:
-            # Some encoders pad wrongly; the count in the first character is what is meant (as the stdlib does).
-            count = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                out.append(binascii.a2b_uu(line[:count]))
-            except binascii.Error:
-                continue
+            break
     return b"".join(out)
 
 
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
 _PARAMETER = re.compile(rb';\s*([!#$&+.^_`|~*%\'0-9A-Za-z{}-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.DOTALL)
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)

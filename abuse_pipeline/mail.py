@@ -7,8 +7,9 @@ ReportError comes out of this module, whatever the bytes are. Headers are read f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property, partial
 
@@ -17,8 +18,18 @@ from fast_mail_parser import DecodeError, ParseError, PyLazyMimePart, parse_emai
 from abuse_pipeline import second_reader
 from abuse_pipeline.charsets import decode
 from abuse_pipeline.errors import LimitExceeded, MalformedMessage
-from abuse_pipeline.fields import Field, decode_value, header_block_length, parameters, split_fields
+from abuse_pipeline.fields import (
+    Field,
+    body_of,
+    decode_transfer,
+    decode_value,
+    first,
+    header_block_length,
+    parameters,
+    split_fields,
+)
 from abuse_pipeline.html_text import html_to_text
+from abuse_pipeline.places import Place
 from abuse_pipeline.settings import MailLimits
 
 EMBEDDED = frozenset({"message/rfc822", "message/global", "message/news"})
@@ -51,16 +62,16 @@ class Part:
 
     @cached_property
     def _type_parameters(self) -> dict[str, str]:
-        return parameters(_first(self._raw_fields, "content-type"))
+        return parameters(first(self._raw_fields, "content-type"))
 
     @cached_property
     def disposition(self) -> str:
-        value = _first(self._raw_fields, "content-disposition").partition(b";")[0]
+        value = first(self._raw_fields, "content-disposition").partition(b";")[0]
         return value.decode("ascii", "replace").strip().lower()
 
     @cached_property
     def filename(self) -> str:
-        named = parameters(_first(self._raw_fields, "content-disposition")).get("filename", "")
+        named = parameters(first(self._raw_fields, "content-disposition")).get("filename", "")
         return named or self._type_parameters.get("name", "")
 
     @cached_property
@@ -77,7 +88,7 @@ class Part:
 
     @cached_property
     def _text(self) -> str:
-        return decode(self.content(), self.charset).replace("\r\n", "\n").replace("\r", "\n")
+        return decode(self.content(), self.charset, guess=True).replace("\r\n", "\n").replace("\r", "\n")
 
     def content(self) -> bytes:
         """The transfer-decoded bytes of a leaf; b"" for a container. Damaged encodings give what can be decoded."""
@@ -180,48 +191,78 @@ def _read(raw: bytes, budget: _Budget, depth: int) -> Mail:
     defects: tuple[str, ...] = ()
     if b"\n" not in raw and b"\r" in raw:
         readable, defects = raw.replace(b"\r", b"\n"), ("bare CR line ends",)
-    if (length := header_block_length(readable)) > budget.limits.max_header_bytes:
-        raise LimitExceeded(f"the header has {length} bytes, more than {budget.limits.max_header_bytes}")
-    try:
-        node = parse_email_tree(readable, mode="lazy")
-    except ParseError as refusal:
-        message = second_reader.read(readable, budget.limits)
-        refused = f"fast-mail-parser: {type(refusal).__name__}"
-        return Mail(raw, _second_part(message, budget, depth + 1), "mail-parser", (*defects, refused))
-    return Mail(raw, _part(node, budget, depth + 1, readable), "fast-mail-parser", defects)
+    cap = budget.limits.max_header_bytes
+    if header_block_length(readable[: cap + 4]) > cap:
+        raise LimitExceeded(f"the header has more than max_header_bytes = {cap} bytes")
+    refused = _too_dear(readable)
+    if not refused:
+        try:
+            node = parse_email_tree(readable, mode="lazy")
+        except ParseError as refusal:
+            refused = type(refusal).__name__
+        else:
+            place = Place(readable, len(node.children))
+            return Mail(raw, _part(node, budget, depth + 1, place), "fast-mail-parser", defects)
+    message = second_reader.read(readable, budget.limits)
+    place = Place(readable, len(second_reader.children(message)))
+    root = _second_part(message, budget, depth + 1, place)
+    return Mail(raw, root, "mail-parser", (*defects, f"fast-mail-parser: {refused}"))
 
 
-def _part(node: PyLazyMimePart, budget: _Budget, depth: int, head: bytes | None = None) -> Part:
-    """The part of a fast-mail-parser node; *head*: bytes that start with its header, when they are at hand."""
+def _too_dear(raw: bytes) -> str:
+    """Why fast-mail-parser must not read this; "" when it may.
+
+    It decodes every encoded-word of a field in quadratic time (0.8 MB of ``=?``: 18 s), and copies an embedded message
+    once per level, up to 256 levels, before we learn of them (20 MB: 6 GB).
+    """
+    if raw.count(b"=?") > _MAX_WORDS:
+        return "too many encoded-words"
+    if len(raw) > _COPIED_SAFELY and _EMBEDS.search(raw):
+        return "large, with embedded messages"
+    return ""
+
+
+_MAX_WORDS = 5_000
+_COPIED_SAFELY = 2 * 1024 * 1024
+_EMBEDS = re.compile(rb"message/(?:rfc822|global|news)|multipart/digest|content-type:\s*=\?", re.IGNORECASE)
+
+
+def _part(node: PyLazyMimePart, budget: _Budget, depth: int, place: Place) -> Part:
     embedded: Callable[[], Mail] | None = None
     children: tuple[Part, ...] = ()
     if node.is_message:
         budget.spend(0, depth)
-        root = _part(node.children[0], budget, depth + 1)
-        embedded = partial(_embedded, node, root)
+        raw, inner = node.content or b"", node.children[0]
+        root = _part(inner, budget, depth + 1, Place(raw, len(inner.children)))
+        embedded = partial(Mail, raw, root, "fast-mail-parser")
     else:
         budget.spend(_decoded_size(node), depth)
-        children = tuple(_part(child, budget, depth + 1) for child in node.children)
+        children = tuple(
+            _part(child, budget, depth + 1, Place(None, len(child.children), place, index))
+            for index, child in enumerate(node.children)
+        )
         if node.content_type in EMBEDDED:
-            embedded = _embedded_leaf(_node_content(node), budget, depth)
+            embedded = _embedded_leaf(_node_content(node, place), budget, depth)
     return Part(
-        node.content_type,
+        _valid_type(node.content_type),
         children,
-        _fields=partial(split_fields, head) if head is not None else partial(_node_fields, node),
-        _load=partial(_node_content, node),
+        _fields=partial(_node_fields, node, place),
+        _load=partial(_node_content, node, place),
         _embedded=embedded,
     )
 
 
+def _valid_type(content_type: str) -> str:
+    """RFC 2045 section 5.2: what is no ``type/subtype`` is read as plain text."""
+    return content_type if _TYPE.fullmatch(content_type) else "text/plain"
+
+
+_TYPE = re.compile(r"[!#$&+.^_`|~*%'0-9a-z{}-]+/[!#$&+.^_`|~*%'0-9a-z{}-]+")
+
+
 def _decoded_size(node: PyLazyMimePart) -> int:
     encoded = node.encoded_size or 0
-    encoding = next((value for name, value in _node_fields(node) if name.lower() == "content-transfer-encoding"), b"")
-    return encoded * 3 // 4 if encoding.strip().lower() == b"base64" else encoded
-
-
-def _embedded(node: PyLazyMimePart, root: Part) -> Mail:
-    raw = node.content or b""
-    return Mail(raw, replace(root, _fields=partial(split_fields, raw)), "fast-mail-parser")
+    return encoded * 3 // 4 if _encoding(node) == "base64" else encoded
 
 
 def _embedded_leaf(raw: bytes, budget: _Budget, depth: int) -> Callable[[], Mail] | None:
@@ -233,21 +274,36 @@ def _embedded_leaf(raw: bytes, budget: _Budget, depth: int) -> Callable[[], Mail
     return lambda: mail
 
 
-def _second_part(message: Message, budget: _Budget, depth: int) -> Part:
-    """The part of a compat32 message of the second reader."""
-    content = b"" if second_reader.children(message) else second_reader.content(message)
-    kind = second_reader.content_type(message)
-    budget.spend(len(content), depth)
+def _second_part(message: Message, budget: _Budget, depth: int, place: Place) -> Part:
+    """The part of a compat32 message of the second reader, with header and content from the bytes where they stand."""
+    inner = second_reader.children(message)
+    raw = place.raw
+    fields = split_fields(raw) if raw is not None else second_reader.fields(message)
+    content = b""
+    if not inner:
+        encoded = body_of(raw) if raw is not None else second_reader.encoded_content(message)
+        content = decode_transfer(encoded, first(fields, "content-transfer-encoding").decode("ascii", "replace"))
+    kind = message.get_content_type()
+    budget.spend(0 if kind in EMBEDDED else len(content), depth)
+    embedded = _embedded_leaf(content, budget, depth) if kind in EMBEDDED else None
     return Part(
-        kind,
-        tuple(_second_part(child, budget, depth + 1) for child in second_reader.children(message)),
-        _fields=partial(second_reader.fields, message),
+        _valid_type(kind),
+        tuple(
+            _second_part(child, budget, depth + 1, Place(None, len(second_reader.children(child)), place, index))
+            for index, child in enumerate(inner)
+        ),
+        _fields=lambda: fields,
         _load=lambda: content,
-        _embedded=_embedded_leaf(content, budget, depth) if kind in EMBEDDED else None,
+        _embedded=embedded,
     )
 
 
-def _node_fields(node: PyLazyMimePart) -> tuple[Field, ...]:
+def _node_fields(node: PyLazyMimePart, place: Place) -> tuple[Field, ...]:
+    """The fields of a node, from the bytes where those can be told; the reader's values may be decoded wrongly."""
+    if place.is_root or not all(value.isascii() for values in node.headers.values() for value in values):
+        raw = place.raw
+        if raw is not None:
+            return split_fields(raw)
     return tuple((name, _as_bytes(value)) for name, values in node.headers.items() for value in values)
 
 
@@ -259,13 +315,18 @@ def _as_bytes(value: str) -> bytes:
         return value.encode("utf-8", "replace")
 
 
-def _node_content(node: PyLazyMimePart) -> bytes:
+def _encoding(node: PyLazyMimePart) -> str:
+    for name, values in node.headers.items():
+        if name.lower() == "content-transfer-encoding":
+            return values[0].strip().lower()
+    return ""
+
+
+def _node_content(node: PyLazyMimePart, place: Place) -> bytes:
     try:
         content = node.content or b""
     except DecodeError:
-        return b""
-    return content
-
-
-def _first(fields: tuple[Field, ...], name: str) -> bytes:
-    return next((value for key, value in fields if key.lower() == name), b"")
+        raw = place.raw
+        # Neither reader repairs a damaged encoding; what can be decoded is better than nothing.
+        return decode_transfer(body_of(raw), _encoding(node)) if raw is not None else b""
+    return decode_transfer(content, _encoding(node)) if "uu" in _encoding(node) else content

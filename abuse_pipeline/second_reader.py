@@ -6,7 +6,6 @@ on hostile input (one compiled expression per boundary, one Python frame per nes
 
 from __future__ import annotations
 
-import binascii
 import re
 from email.generator import BytesGenerator
 from email.message import Message
@@ -15,9 +14,10 @@ from io import BytesIO
 from typing import Any
 
 from abuse_pipeline.errors import LimitExceeded, MalformedMessage
-from abuse_pipeline.fields import Field, lenient_base64, lenient_uuencode
+from abuse_pipeline.fields import Field
 from abuse_pipeline.settings import MailLimits
 
+_MAX_LINES = 1_000_000
 _BOUNDARY = re.compile(rb"boundary[ \t]*\*?[0-9]*=", re.IGNORECASE)
 
 
@@ -28,6 +28,8 @@ def read(raw: bytes, limits: MailLimits) -> Message:
     """
     from mailparser.exceptions import MailParserRecursionError
 
+    if raw.count(b"\n") > _MAX_LINES:
+        raise LimitExceeded(f"a message with more than {_MAX_LINES} lines that only the second, slow reader could read")
     if sum(1 for _ in _BOUNDARY.finditer(raw)) > limits.max_parts:
         raise LimitExceeded(f"more boundaries than max_parts = {limits.max_parts}")
     try:
@@ -38,7 +40,17 @@ def read(raw: bytes, limits: MailLimits) -> Message:
         raise MalformedMessage(f"no reader makes a message of it (mail-parser: {type(error).__name__})") from None
     if not isinstance(message, Message):
         raise MalformedMessage("no reader makes a message of it (mail-parser gives no message)")
+    _check_depth(message, limits)
     return message
+
+
+def _check_depth(root: Message, limits: MailLimits) -> None:
+    level = [root]
+    for _ in range(limits.max_depth):
+        payloads = [message.get_payload() for message in level]
+        level = [child for payload in payloads if isinstance(payload, list) for child in payload]
+    if level:
+        raise LimitExceeded(f"parts nest deeper than max_depth = {limits.max_depth}")
 
 
 @cache
@@ -51,10 +63,6 @@ def _tree_reader() -> Any:
             return self
 
     return TreeReader
-
-
-def content_type(message: Message) -> str:
-    return message.get_content_type()
 
 
 def children(message: Message) -> tuple[Message, ...]:
@@ -70,8 +78,8 @@ def fields(message: Message) -> tuple[Field, ...]:
     return tuple((name, _unfold(_as_bytes(value))) for name, value in message._headers)  # type: ignore[attr-defined]
 
 
-def content(message: Message) -> bytes:
-    """The transfer-decoded bytes of a leaf or of a message/* part; damaged encodings give what can be decoded.
+def encoded_content(message: Message) -> bytes:
+    """The body of a leaf or of a message/* part, still in its transfer encoding.
 
     Line ends of what the stdlib parsed into a message/* part are LF.
     """
@@ -79,22 +87,8 @@ def content(message: Message) -> bytes:
     if isinstance(payload, list):
         if message.get_content_maintype() == "multipart":
             return b""
-        encoded = b"\n".join(_flatten(child) for child in payload if isinstance(child, Message))
-    else:
-        encoded = _as_bytes(payload)
-    return decode_transfer(encoded, str(message.get("Content-Transfer-Encoding", "")))
-
-
-def decode_transfer(encoded: bytes, encoding: str) -> bytes:
-    """A body without its transfer encoding (RFC 2045 section 6), leniently; unknown encodings leave it as it is."""
-    encoding = encoding.strip().lower()
-    if encoding == "base64":
-        return lenient_base64(encoded)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(encoded)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return lenient_uuencode(encoded)
-    return encoded
+        return b"\n".join(_flatten(child) for child in payload if isinstance(child, Message))
+    return _as_bytes(payload)
 
 
 def _flatten(message: Message) -> bytes:
