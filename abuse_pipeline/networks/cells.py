@@ -6,11 +6,14 @@ import re
 from datetime import UTC, datetime
 from ipaddress import IPv6Network, ip_network
 from typing import Final, Literal, cast
+from unicodedata import category
 
 from abuse_pipeline.model import IPNetwork, Language
 
 _PREFIX: Final = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 _MAILBOX: Final = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_BREAKS_OUT: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of controls, invisible marks, lone surrogates and line separators; wide spaces are welcome."""
 _MAPPED: Final = cast(IPv6Network, ip_network("::ffff:0:0/96"))
 
 
@@ -22,8 +25,8 @@ def read_line(text: str) -> str:
 
 
 def read_note(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has control characters or other unprintable ones in it")
+    if _BREAKS_OUT.intersection(map(category, text)):
+        raise ValueError("has control characters or invisible ones in it")
     return text
 
 
