@@ -74,7 +74,7 @@ def test_times_become_utc() -> None:
         (",ours,", "column prefix: '' is not a prefix"),
         ("0.0.0.0/0,ours,", "'0.0.0.0/0' covers every address"),
         ("::ffff:192.0.2.0/120,ours,", "is IPv4 in IPv6 spelling"),
-        ("198.51.100.0/24,sistre,", "'sistre' is neither 'ours' nor a key of group_companies.csv; did you mean 'sister'?"),
+        ("198.51.100.0/24,sistre,", "is neither 'ours' nor a key of group_companies.csv; did you mean 'sister'?"),
         ("198.51.100.0/24,,", "column holder: '' must not be empty"),
         ("192.0.2.0/24,ours,", "column prefix: '192.0.2.0/24' is on line 2 already"),
         ("192.0.2.0/24,sister,", "column prefix: '192.0.2.0/24' is on line 2 already"),
