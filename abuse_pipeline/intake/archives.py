@@ -26,6 +26,7 @@ from abuse_pipeline.settings import ArchiveLimits
 
 MAX_MESSAGE_BYTES = 31_457_280
 STDIN = "-"
+DEEPEST_FOLDER = 100
 
 _BLOCK = 65_536
 _SPOOL_IN_MEMORY = 8 * 1024 * 1024
@@ -99,8 +100,11 @@ def _isolated(shown: str, read: Callable[[], Iterator[Found]]) -> Iterator[Found
 # Folders and files
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str | None]]:
+def _files(path: Path, depth: int = 0) -> Iterator[tuple[Path, str | None]]:
     """(file, None), or (path, reason) for what is not a file; depth first, sorted. Only *path* itself may be a link."""
+    if depth > DEEPEST_FOLDER:
+        yield path, "folders are nested too deeply"
+        return
     try:
         mode = path.stat().st_mode
         names = sorted(entry.name for entry in os.scandir(path)) if stat.S_ISDIR(mode) else []
@@ -118,7 +122,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str | None]]:
         if inner.is_symlink():
             yield inner, "is a link, which is not followed"
         elif not (name.startswith(".") or unfinished):
-            yield from _files(inner)
+            yield from _files(inner, depth + 1)
 
 
 def _read_file(path: Path, shown: str, limits: ArchiveLimits, max_message_bytes: int) -> Iterator[Found]:

@@ -20,7 +20,14 @@ from pathlib import Path
 
 from abuse_pipeline.clock import Clock
 from abuse_pipeline.errors import StoreUnavailable
-from abuse_pipeline.intake.archives import MAX_MESSAGE_BYTES, Found, SourceMessage, printable_path, read_sources
+from abuse_pipeline.intake.archives import (
+    DEEPEST_FOLDER,
+    MAX_MESSAGE_BYTES,
+    Found,
+    SourceMessage,
+    printable_path,
+    read_sources,
+)
 from abuse_pipeline.intake.spool import Spool
 from abuse_pipeline.model import Channel, Envelope
 from abuse_pipeline.settings import ArchiveLimits, FolderIntake
@@ -241,13 +248,13 @@ def _signature(path: Path) -> Signature:
     return tuple(sorted(_stats(path, "")))
 
 
-def _stats(path: Path, name: str) -> Iterator[tuple[str, int, int, int]]:
+def _stats(path: Path, name: str, depth: int = 0) -> Iterator[tuple[str, int, int, int]]:
     found = path.lstat()
     size = 0 if stat.S_ISDIR(found.st_mode) else found.st_size
     yield name, found.st_mode, size, found.st_mtime_ns
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(found.st_mode) and depth <= DEEPEST_FOLDER:
         for inner in os.scandir(path):
-            yield from _stats(Path(inner.path), f"{name}/{inner.name}")
+            yield from _stats(Path(inner.path), f"{name}/{inner.name}", depth + 1)
 
 
 def _next_batch(sources: Iterator[Found]) -> list[Found]:

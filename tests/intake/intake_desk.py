@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 
 from abuse_pipeline.intake.smtp import SmtpReceiver
@@ -26,6 +27,8 @@ class MemoryStore:
         self.choke: Callable[[Arrival], Exception | None] = lambda arrival: None
         self.gate = threading.Event()
         self.gate.set()
+        self.answers: list[Accepted] = []
+        self._numbers = itertools.count()
         self._first: dict[str, str] = {}
 
     def accept(self, arrivals: Sequence[Arrival]) -> tuple[Accepted, ...]:
@@ -38,7 +41,9 @@ class MemoryStore:
             if error is not None:
                 raise error
         self.commits.append(list(arrivals))
-        return tuple(self._accepted(arrival) for arrival in arrivals)
+        answers = tuple(self._accepted(arrival) for arrival in arrivals)
+        self.answers.extend(answers)
+        return answers
 
     @property
     def taken(self) -> list[Arrival]:
@@ -46,9 +51,9 @@ class MemoryStore:
 
     def _accepted(self, arrival: Arrival) -> Accepted:
         digest = "sha256:" + hashlib.sha256(arrival.raw).hexdigest()
-        submission = f"s{len(self._first)}"
+        submission = f"s{next(self._numbers)}"
         first = self._first.setdefault(digest, submission)
-        return Accepted(submission, digest, None if first == submission else first)
+        return Accepted(first, digest, None if first == submission else first)
 
 
 class Wire:
@@ -62,7 +67,10 @@ class Wire:
         """One reply, all its lines; "" when the server has hung up."""
         lines = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode()
+            try:
+                line = (await asyncio.wait_for(self.reader.readline(), 10)).decode()
+            except ConnectionError:  # it hung up while we were still sending
+                line = ""
             lines.append(line)
             if line[3:4] != "-":
                 return "".join(lines)
@@ -84,7 +92,12 @@ class Wire:
         return await self.reply()
 
     async def rest(self) -> bytes:
-        return await asyncio.wait_for(self.reader.read(), 10)
+        """What comes until the server hangs up; it may do so while we are still sending."""
+        received = b""
+        with suppress(ConnectionError):
+            while block := await asyncio.wait_for(self.reader.read(65_536), 10):
+                received += block
+        return received
 
 
 class Desk:
