@@ -70,7 +70,7 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
     return Processed(assessment, status, pseudonym, tuple(case.id if case else None for case in cases), sent)
 
 
-def _known_to(store: Store, now: datetime):  # type: ignore[no-untyped-def]
+def _known_to(store: Store, now: datetime) -> KnownFindings:
     def known(ip: IPAddress) -> tuple[Finding, ...]:
         return store.findings_of(ip, now)
 
@@ -90,3 +90,47 @@ def _file(position: int, judged: JudgedIncident, unit: UnitOfWork) -> CaseRecord
     if judged.origin.ip is not None and judged.holder.kind is not HolderKind.GROUP:
         unit.want_lookup(judged.origin.ip)
     return case
+
+
+def _notice(case: CaseRecord, claim: Claim, store: Store, unit: UnitOfWork, desk: Desk, now: datetime) -> Sent:
+    """The case's notice, written anew from everything that no earlier notice has said.
+
+    A notice that has not left yet takes up this report's facts; one that a person holds stays held.
+    """
+    queued = unit.queued_notice(case.id, now)
+    facts = unit.facts_of_case(case.id)
+    id = queued.id if queued is not None else unit.new_id("N")
+    due_at = queued.due_at if queued is not None else now + desk.settings.notices.delay
+    submissions = tuple(dict.fromkeys(fact.submission for fact in facts))
+    outgoing = gated_notice(
+        [fact.fact for fact in facts],
+        len({fact.reporter for fact in facts}),
+        desk.table.customers[case.customer],
+        _all_needles(submissions, unit),
+        desk,
+        Stamp(store.thread_token(id), store.thread_token(case.id), due_at),
+    )
+    if queued is not None and queued.held_by_staff and outgoing.state is OutgoingState.QUEUED:
+        outgoing = replace(outgoing, state=OutgoingState.HELD, reason=queued.reason)
+    unit.put_notice(id, case.id, case.customer, outgoing, submissions, due_at)
+    return Sent(id, outgoing)
+
+
+def _all_needles(submissions: Sequence[str], unit: UnitOfWork) -> list[Needle]:
+    return [needle for text in unit.needles_of(submissions).values() for needle in needles_from_json(text)]
+
+
+def _reply(
+    assessment: Assessment, pseudonym: str | None, claim: Claim, store: Store, unit: UnitOfWork, desk: Desk, now: datetime
+) -> Sent | None:
+    """The answer to the reporter, unless they had enough of them today (RFC 3834 section 2)."""
+    if pseudonym is None or unit.replies_to_since(pseudonym, now - _DAY) >= desk.settings.replies.per_sender_per_day:
+        return None
+    id = unit.new_id("A")
+    due_at = now + desk.settings.replies.delay
+    token = store.thread_token(id)
+    outgoing = gated_reply(assessment, claim.submission.envelope, desk, Stamp(token, token, due_at))
+    if outgoing is None:
+        return None
+    unit.put_reply(id, outgoing, due_at)
+    return Sent(id, outgoing)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from abuse_pipeline.errors import ConfigurationError
 from abuse_pipeline.model import Language
 
+_LONGEST_SECONDS = 36_500 * 86_400  # a hundred years: what is subtracted from a date must leave a date
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -30,10 +31,10 @@ def parse_duration(value: object) -> timedelta:
     found = re.fullmatch(r"(\d{1,9})\s*([smhd])", value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError('write a duration as a number and s, m, h or d, like "2h"')
-    try:
-        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-    except OverflowError:
-        raise ValueError("the duration is too long") from None
+    seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError("the duration is too long: at most 36500d")
+    return timedelta(seconds=seconds)
 
 
 def _network(value: object) -> object:

@@ -106,8 +106,10 @@ class Worker:
                 self._give_back(rest)
                 break
             if time.monotonic() - renewed > workers.lease.total_seconds() / 4:
-                self.store.renew(rest, workers.lease)
+                held = self.store.renew(rest, workers.lease)
                 renewed = time.monotonic()
+                if claim not in held:
+                    continue
             self.work_one(claim)
         return len(claims)
 

@@ -7,33 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, json_option, open_desk, open_the_store, print_json, print_line, the_clock
+from abuse_pipeline.cli.common import command, desk_and_store, json_option, print_json, print_line
 from abuse_pipeline.cli.who import who_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from abuse_pipeline.desk import Desk
-    from abuse_pipeline.store import Store
-    from abuse_pipeline.store.records import CaseRecord
-
-from contextlib import contextmanager
+    pass
 
 
 @click.group("cases")
 def cases() -> None:
     """The work of staff: every case with its incidents, its messages and its history."""
-
-
-@contextmanager
-def desk_and_store(config: Path) -> Iterator[tuple[Desk, Store]]:
-    """The desk and its open store, closed afterwards."""
-    desk = open_desk(config)
-    store = open_the_store(desk.settings, the_clock())
-    try:
-        yield desk, store
-    finally:
-        store.close()
 
 
 @command("list", short_help="Cases, worst first.")
@@ -49,6 +32,7 @@ def list_cases(state: str, customer: str | None, as_json: bool, config: Path) ->
     """
     from abuse_pipeline.cli.tables import print_table
     from abuse_pipeline.documents import cases_document
+    from abuse_pipeline.reports.triage import worst_first
 
     with desk_and_store(config) as (desk, store):
         found = worst_first(store.cases(state=None if state == "all" else state, customer=customer))
@@ -68,13 +52,6 @@ def list_cases(state: str, customer: str | None, as_json: bool, config: Path) ->
         ],
         "no cases",
     )
-
-
-def worst_first(found: tuple[CaseRecord, ...]) -> list[CaseRecord]:
-    from abuse_pipeline.model import Severity
-
-    order = list(Severity)
-    return sorted(found, key=lambda case: (-order.index(case.severity), -case.incidents, case.last_at))
 
 
 @command("show", short_help="One case: its messages and its history.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from abuse_pipeline.clock import Clock, clock_from_environment
+from abuse_pipeline.clock import Clock, clock_from_environment, system_clock
 from abuse_pipeline.errors import AbuseError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -77,8 +78,6 @@ def note(text: str) -> None:
 def the_clock() -> Clock:
     """The clock of this command; a fixed one is announced on stderr."""
     clock = clock_from_environment()
-    from abuse_pipeline.clock import system_clock
-
     if clock is not system_clock:
         note(f"abuse: the clock stands at {clock().isoformat()} (ABUSE_NOW)")
     return clock
@@ -104,6 +103,17 @@ def open_the_store(settings: Settings, clock: Clock) -> Store:
     from abuse_pipeline.store import open_store
 
     return open_store(settings.store, clock)
+
+
+@contextmanager
+def desk_and_store(config: Path) -> Iterator[tuple[Desk, Store]]:
+    """The desk and its open store, closed afterwards."""
+    desk = open_desk(config)
+    store = open_the_store(desk.settings, the_clock())
+    try:
+        yield desk, store
+    finally:
+        store.close()
 
 
 def exit_code_of(error: AbuseError) -> int:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abuse_pipeline.cli.cases import desk_and_store
-from abuse_pipeline.cli.common import command, note, print_line, the_clock
+from abuse_pipeline.cli.common import command, desk_and_store, note, print_line, the_clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.cases import desk_and_store
-from abuse_pipeline.cli.common import command, json_option, note, print_json, print_line, the_clock
+from abuse_pipeline.cli.common import command, desk_and_store, json_option, note, print_json, print_line, the_clock
 from abuse_pipeline.cli.who import who_option
 
 if TYPE_CHECKING:
