@@ -12,7 +12,10 @@
     │   ├── StoreUnavailable      the database or its disk does not take it now
     │   ├── LookupUnavailable     a source of facts does not answer now
     │   └── LeaseLost             another worker took this submission over
-    └── PluginError               a parser or enricher broke its contract: it is named and isolated
+    ├── PluginError               a parser or enricher broke its contract: it is named and isolated
+    └── RequestError              what a person asked of the store cannot be done          exit 1
+        ├── UnknownRecord         no submission, case or message has this id
+        └── WrongState            its state does not allow it
 
 Each says *what* went wrong, *where*, and what to *do*. None may carry a reporter's identity: its text goes to logs.
 """
@@ -80,3 +83,15 @@ class LeaseLost(TransientError):
 
 class PluginError(AbuseError):
     """A parser or an enricher broke its contract."""
+
+
+class RequestError(AbuseError):
+    """What a person asked of the store cannot be done."""
+
+
+class UnknownRecord(RequestError):
+    """No submission, case or message has this id."""
+
+
+class WrongState(RequestError):
+    """The state of the case or message does not allow what was asked."""

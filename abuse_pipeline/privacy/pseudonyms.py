@@ -1,6 +1,6 @@
-"""Pseudonyms: the same reporter always gets the same short name, and nobody without the key can go back or test a guess.
+"""Pseudonyms: one reporter, one short name, and nobody without the key can go back or test a guess.
 
-A keyed hash (HMAC-SHA256, RFC 2104), not a plain one: mail addresses are guessable, so a plain hash of one is no secret.
+A keyed hash (HMAC-SHA256, RFC 2104), not a plain one: addresses are guessable, so a plain hash of one is no secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST = 51  # characters that 256 bits fill completely
 
 
 def canonical_address(address: str) -> str:
-    """*address* as it is compared: NFKC, trimmed, lower case. Full-width ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ is taro@example.jp."""
+    """*address* as it is compared: NFKC (full-width letters become plain ones), trimmed, lower case."""
     return unicodedata.normalize("NFKC", address).strip().lower()
 
 

@@ -11,8 +11,14 @@ from typing import Literal
 
 from abuse_pipeline.model import (
     Channel,
+    Confidence,
     Disposition,
     Envelope,
+    Finding,
+    HolderKind,
+    IPAddress,
+    IPNetwork,
+    Moment,
     NoticeFact,
     OutgoingState,
     Severity,
@@ -134,3 +140,40 @@ class StoredFact:
     fact: NoticeFact
     reporter: str
     submission: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """One incident as staff sees it; fields as in `Incident`, `Origin`, `Holder` and `Decision`."""
+
+    id: str
+    submission: str
+    reporter: str | None
+    case: str | None
+    category: str
+    type: str
+    ip: IPAddress | None
+    port: int | None
+    moment: Moment | None
+    confidence: Confidence
+    holder: HolderKind
+    network: IPNetwork | None
+    customer: str | None
+    disposition: Disposition
+    severity: Severity
+    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much of what there is. Keys are the values of `Status`, "open"/"closed", and (kind, state).
+
+    claimed: pending submissions whose lease runs. oldest_pending: when the one that waits longest came in.
+    """
+
+    submissions: dict[str, int]
+    cases: dict[str, int]
+    outgoing: dict[tuple[str, str], int]
+    claimed: int
+    oldest_pending: datetime | None

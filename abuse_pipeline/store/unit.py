@@ -1,0 +1,322 @@
+"""Everything that processing one submission writes, in the one transaction that ends with "done".
+
+On PostgreSQL `open_case` holds the case until the end, so two workers never write to one case at a time. Open the cases
+of one submission in the order of (customer, category, type): workers then cannot wait for each other in a ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from abuse_pipeline.errors import StoreUnavailable, WrongState
+from abuse_pipeline.model import (
+    Disposition,
+    Identity,
+    IPAddress,
+    JudgedIncident,
+    NoticeFact,
+    OutgoingState,
+    Severity,
+    Status,
+    Submission,
+)
+from abuse_pipeline.store import codec
+from abuse_pipeline.store.accepting import AT_ONCE
+from abuse_pipeline.store.cases import case_record
+from abuse_pipeline.store.database import Transaction
+from abuse_pipeline.store.identities import keep_identity
+from abuse_pipeline.store.ids import IdMaker
+from abuse_pipeline.store.records import CaseRecord, OutgoingKind, QueuedNotice, StoredFact
+from abuse_pipeline.store.room import add_history, chunks
+from abuse_pipeline.store.schema import (
+    cases,
+    incidents,
+    outgoing,
+    outgoing_submissions,
+    submissions,
+    vault_needles,
+    vault_outgoing,
+    vault_traces,
+    wanted_lookups,
+)
+
+DESK = "desk"
+"""Who acted, when it was the program."""
+
+_SEVERITIES = list(Severity)
+
+
+class UnitOfWork:
+    """Made by `Store.completing`. now: the time of everything it writes. Every call may raise StoreUnavailable."""
+
+    def __init__(
+        self, transaction: Transaction, submission: Submission, now: datetime, key_and_ids: tuple[bytes, IdMaker]
+    ) -> None:
+        self._transaction = transaction
+        self._submission = submission.id
+        self._key, self._ids = key_and_ids
+        self._reporter: str | None = None
+        self._recorded = False
+        self._wanted: set[str] = set()
+        self.now = now
+
+    def record_report(
+        self,
+        format: str | None,
+        language: str | None,
+        reporter: Identity | None,
+        disposition: Disposition | None,
+        reason: str | None,
+        status: Status,
+    ) -> str | None:
+        """What the submission turned out to be; call it first. The reporter goes to the vault; gives the pseudonym,
+        None when *reporter* has neither address nor name. status: DONE or STAFF."""
+        if status not in (Status.DONE, Status.STAFF):
+            raise ValueError(f"a processed submission is done or with staff, not {status}")
+        self._reporter = keep_identity(self._transaction, self._key, reporter, self.now)
+        self._transaction.run(
+            update(submissions)
+            .where(submissions.c.id == self._submission)
+            .values(
+                format=format,
+                language=language,
+                reporter=self._reporter,
+                disposition=disposition,
+                reason=reason,
+                status=status,
+                finished_at=self.now,
+                worker=None,
+                token=None,
+                lease_until=AT_ONCE,
+            )
+        )
+        self._recorded = True
+        return self._reporter
+
+    def open_case(self, customer: str, category: str, type: str, severity: Severity, at: datetime) -> CaseRecord:
+        """The open case of this customer and kind, made if there is none, with one incident more.
+
+        at: when the incident was. Severity only rises.
+        """
+        kind = and_(
+            cases.c.customer == customer, cases.c.category == category, cases.c.type == type, cases.c.state == "open"
+        )
+        found = self._transaction.row(select(cases).where(kind).with_for_update())
+        if found is None:
+            self._make_case({"customer": customer, "category": category, "type": type, "severity": severity}, at)
+            found = self._transaction.row(select(cases).where(kind).with_for_update())
+        if found is None:
+            raise StoreUnavailable("the case was closed in this very moment", todo="try again")
+        values = {
+            "incidents": found.incidents + 1,
+            "first_at": min(found.first_at, at),
+            "last_at": max(found.last_at, at),
+            "severity": max(Severity(found.severity), severity, key=_SEVERITIES.index),
+        }
+        self._transaction.run(update(cases).where(cases.c.id == found.id).values(values))
+        return case_record({**found._mapping, **values})
+
+    def _make_case(self, kind: dict[str, str], at: datetime) -> None:
+        id = self._ids.new("K", self.now)
+        row = {"id": id, **kind, "state": "open", "incidents": 0, "first_at": at, "last_at": at}
+        if self._transaction.run(insert_or(cases).on_conflict_do_nothing(), row) == 1:
+            add_history(self._transaction, id, self.now, (DESK, "opened", f"first reported in {self._submission}"))
+
+    def add_incident(self, position: int, judged: JudgedIncident, case_id: str | None, fact: NoticeFact | None) -> str:
+        """Keep one incident; gives its id. position: its place in the report. fact: what a notice may say about it.
+
+        What the tracer says of the reporter's side (witness, reasons, hops) goes to the vault.
+        """
+        id = self._ids.new("I", self.now)
+        row = _incident_row(judged)
+        row |= {"id": id, "submission": self._submission, "position": position, "case_id": case_id}
+        row["fact"] = None if fact is None else codec.fact_to_json(fact)
+        row["awaits_findings"] = int(row["origin_ip"] in self._wanted)
+        self._transaction.run(insert(incidents), row)
+        trace = {
+            "witness": judged.origin.witness,
+            "reason": judged.origin.reason,
+            "hops": [[hop.hop.index, hop.verdict.value, hop.reason] for hop in judged.origin.hops],
+        }
+        self._transaction.run(insert(vault_traces), {"incident": id, "trace": codec.dump(trace)})
+        return id
+
+    def want_lookup(self, ip: IPAddress) -> None:
+        """Ask for late findings on *ip* for this submission's incidents; see `Store.wanted_lookups`."""
+        self._wanted.add(str(ip))
+        mine = and_(incidents.c.submission == self._submission, incidents.c.origin_ip == str(ip))
+        self._transaction.run(update(incidents).where(mine).values(awaits_findings=1))
+
+    def keep_needles(self, needles: str) -> None:
+        """Put the needles of this submission into the vault, as `privacy.needles_to_json` wrote them."""
+        self._transaction.run(insert(vault_needles), {"submission": self._submission, "needles": needles})
+
+    def needles_of(self, submission_ids: Sequence[str]) -> dict[str, str]:
+        """What `keep_needles` kept, by submission, this one included. A submission without needles is absent."""
+        found: dict[str, str] = {}
+        for some in chunks(submission_ids):
+            rows = self._transaction.rows(select(vault_needles).where(vault_needles.c.submission.in_(some)))
+            found.update((row.submission, row.needles) for row in rows)
+        return found
+
+    def queued_notice(self, case_id: str, now: datetime) -> QueuedNotice | None:
+        """The notice of the case that takes up what is new: one that is queued and not due before *now*, else one that
+        is held. What is due, sent or failed has left our hands and is never changed."""
+        found = self._transaction.row(
+            select(outgoing.c.id, outgoing.c.due_at, vault_outgoing.c.message)
+            .join(vault_outgoing, vault_outgoing.c.outgoing == outgoing.c.id)
+            .where(outgoing.c.case_id == case_id, outgoing.c.kind == "notice", changeable(now))
+            .order_by(case((outgoing.c.state == OutgoingState.QUEUED, 0), else_=1), outgoing.c.created_at.desc())
+            .limit(1)
+            .with_for_update(of=outgoing)
+        )
+        if found is None:
+            return None
+        return QueuedNotice(found.id, bytes(found.message), self._submissions_of(found.id), found.due_at)
+
+    def _submissions_of(self, outgoing_id: str) -> tuple[str, ...]:
+        link = outgoing_submissions.c
+        rows = self._transaction.rows(
+            select(link.submission).where(link.outgoing == outgoing_id).order_by(link.submission)
+        )
+        return tuple(row.submission for row in rows)
+
+    def facts_of_case(self, case_id: str, now: datetime) -> tuple[StoredFact, ...]:
+        """What the next notice of the case has to say, oldest first: the facts of `queued_notice(case_id, now)`, of
+        this unit, and of every incident that no other notice covers. Each fact is thus in one notice.
+
+        A reporter who could not be named has the pseudonym "".
+        """
+        taken_up = self.queued_notice(case_id, now)
+        link = outgoing_submissions.c
+        covered = exists().where(
+            link.outgoing == outgoing.c.id,
+            link.submission == incidents.c.submission,
+            outgoing.c.case_id == case_id,
+            outgoing.c.id != (taken_up.id if taken_up is not None else ""),
+        )
+        rows = self._transaction.rows(
+            select(incidents.c.fact, incidents.c.submission, submissions.c.reporter)
+            .join(submissions, submissions.c.id == incidents.c.submission)
+            .where(incidents.c.case_id == case_id, incidents.c.fact.is_not(None), ~covered)
+            .order_by(incidents.c.origin_at, incidents.c.id)
+        )
+        return tuple(StoredFact(codec.fact_from_json(row.fact), row.reporter or "", row.submission) for row in rows)
+
+    def reporters_of_case(self, case_id: str) -> int:
+        """How many different reporters the case has, this one included; the unnamed are not counted."""
+        mine = select(incidents.c.submission).where(incidents.c.case_id == case_id)
+        count = select(func.count(submissions.c.reporter.distinct())).where(submissions.c.id.in_(mine))
+        return int(self._transaction.value(count))
+
+    def new_id(self, kind: OutgoingKind) -> str:
+        """An id for a message that names itself in its own header; give it to `put_notice` or `put_reply` then."""
+        return self._ids.new("N" if kind == "notice" else "A", self.now)
+
+    def put_notice(
+        self,
+        id: str | None,
+        case_id: str,
+        customer: str,
+        message: bytes,
+        submissions: Sequence[str],
+        state: OutgoingState,
+        reason: str | None,
+        due_at: datetime,
+    ) -> str:
+        """Put a notice into the outbox; gives its id. An *id* that is there already is replaced.
+
+        A replaced notice keeps its due time, so later incidents do not put it off for ever. One that is held stays
+        held, whatever *state* says: only staff lets it go. Raises WrongState when it is due, sent or failed.
+        """
+        id = id or self.new_id("notice")
+        found = self._transaction.row(select(outgoing).where(outgoing.c.id == id).with_for_update())
+        if found is None:
+            self._insert("notice", id, {"case_id": case_id, "customer": customer}, (state, reason, due_at))
+            self._transaction.run(insert(vault_outgoing), {"outgoing": id, "message": message})
+        else:
+            self._replace(found, case_id, message, (state, reason))
+        link = insert_or(outgoing_submissions).on_conflict_do_nothing()
+        rows = [{"outgoing": id, "submission": submission} for submission in dict.fromkeys(submissions)]
+        if rows:
+            self._transaction.run(link, rows)
+        return id
+
+    def _replace(self, found: Row[Any], case_id: str, message: bytes, new: tuple[OutgoingState, str | None]) -> None:
+        held = found.state == OutgoingState.HELD
+        waits = found.state == OutgoingState.QUEUED and found.due_at > self.now
+        if not (held or waits) or found.case_id != case_id:
+            raise WrongState("this notice has left our hands or is of another case", where=found.id)
+        state, reason = new
+        values = {"reason": (reason if state == OutgoingState.HELD else None) or found.reason if held else reason}
+        values["state"] = OutgoingState.HELD if held else state
+        self._transaction.run(update(outgoing).where(outgoing.c.id == found.id).values(values))
+        self._transaction.run(
+            update(vault_outgoing).where(vault_outgoing.c.outgoing == found.id).values(message=message)
+        )
+
+    def put_reply(
+        self, message: bytes, state: OutgoingState, reason: str | None, due_at: datetime, id: str | None = None
+    ) -> str:
+        """Put the answer to this submission's reporter into the outbox; gives its id."""
+        id = id or self.new_id("reply")
+        self._insert("reply", id, {"reporter": self._reporter}, (state, reason, due_at))
+        self._transaction.run(insert(vault_outgoing), {"outgoing": id, "message": message})
+        self._transaction.run(insert(outgoing_submissions), {"outgoing": id, "submission": self._submission})
+        return id
+
+    def _insert(
+        self,
+        kind: OutgoingKind,
+        id: str,
+        about: dict[str, str | None],
+        state: tuple[OutgoingState, str | None, datetime],
+    ) -> None:
+        row = {"case_id": None, "customer": None, "reporter": None, **about}
+        row |= {"id": id, "kind": kind, "state": state[0], "reason": state[1]}
+        self._transaction.run(insert(outgoing), {**row, "due_at": state[2], "created_at": self.now})
+
+    def replies_to_since(self, pseudonym: str, since: datetime) -> int:
+        """How many replies were made to this reporter from *since* on, sent or not, for the cap per day."""
+        count = select(func.count()).select_from(outgoing)
+        mine = and_(outgoing.c.kind == "reply", outgoing.c.reporter == pseudonym, outgoing.c.created_at >= since)
+        return int(self._transaction.value(count.where(mine)))
+
+    def finish(self) -> None:
+        """Called at the end of the block. Raises ValueError when the report was never recorded."""
+        if not self._recorded:
+            raise ValueError("record_report was not called: the submission has no result")
+        rows = [{"ip": ip, "wanted_at": self.now} for ip in sorted(self._wanted)]
+        if rows:
+            self._transaction.run(insert_or(wanted_lookups).on_conflict_do_nothing(), rows)
+
+
+def changeable(now: datetime) -> ColumnElement[bool]:
+    """Outgoing messages that have not left our hands: held, or queued for later than *now*."""
+    waits = and_(outgoing.c.state == OutgoingState.QUEUED, outgoing.c.due_at > now)
+    return or_(outgoing.c.state == OutgoingState.HELD, waits)
+
+
+def _incident_row(judged: JudgedIncident) -> dict[str, Any]:
+    origin, holder, decision = judged.origin, judged.holder, judged.decision
+    return {
+        "category": judged.incident.category,
+        "type": judged.incident.type,
+        "origin_ip": None if origin.ip is None else str(origin.ip),
+        "origin_port": origin.port,
+        "origin_at": None if origin.moment is None else origin.moment.at,
+        "origin_precision": None if origin.moment is None else origin.moment.precision,
+        "confidence": origin.confidence,
+        "holder_kind": holder.kind,
+        "network": None if holder.network is None else str(holder.network),
+        "customer": holder.customer,
+        "disposition": decision.disposition,
+        "severity": decision.severity,
+        "reasons": codec.dump(decision.reasons),
+        "findings": codec.findings_to_json(judged.findings),
+    }
