@@ -199,11 +199,18 @@ def _is_level_1(kanji: str) -> bool:
     return b"\x88\x9f" <= kanji.encode("cp932", "replace") <= b"\x98\x72"
 
 
+_HIGH = re.compile(rb"[\x80-\xff]")
+_HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
+
 # Without Central European, Mac and EBCDIC pages, which charset-normalizer likes to see in short Western text.
 _GUESSES = ["cp1252", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "gb18030", "big5", "cp949"]
 
 
 def _guess(data: bytes) -> str | None:
+    """By charset-normalizer, where foreign bytes stand in words; single ones are Western accents and quotes."""
+    foreign = len(_HIGH.findall(data, 0, _SAMPLE))
+    if 2 * sum(map(len, _HIGH_RUN.findall(data, 0, _SAMPLE))) < foreign:
+        return None
     from charset_normalizer import from_bytes  # 20 ms to import, and only damaged or exotic mail needs it
 
     sample = data[:_SAMPLE]

@@ -31,6 +31,11 @@ def header_block_length(raw: bytes) -> int:
     return found.start() if found else len(raw)
 
 
+def starts_with_field(raw: bytes) -> bool:
+    """Whether *raw* begins as a header does: with a field or with an mbox ``From `` line."""
+    return _NAME.match(raw) is not None or raw.startswith(_MBOX)
+
+
 def split_fields(raw: bytes) -> tuple[Field, ...]:
     """The fields of the header at the start of *raw*, topmost first, values unfolded and otherwise as written.
 

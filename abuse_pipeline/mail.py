@@ -27,6 +27,7 @@ from abuse_pipeline.fields import (
     header_block_length,
     parameters,
     split_fields,
+    starts_with_field,
 )
 from abuse_pipeline.html_text import html_to_text
 from abuse_pipeline.places import Place
@@ -187,10 +188,7 @@ class _Budget:
 
 def _read(raw: bytes, budget: _Budget, depth: int) -> Mail:
     """Read a message that stands *depth* levels below the outermost one."""
-    readable = raw
-    defects: tuple[str, ...] = ()
-    if b"\n" not in raw and b"\r" in raw:
-        readable, defects = raw.replace(b"\r", b"\n"), ("bare CR line ends",)
+    readable, defects = _repaired(raw)
     cap = budget.limits.max_header_bytes
     if header_block_length(readable[: cap + 4]) > cap:
         raise LimitExceeded(f"the header has more than max_header_bytes = {cap} bytes")
@@ -207,6 +205,28 @@ def _read(raw: bytes, budget: _Budget, depth: int) -> Mail:
     place = Place(readable, len(second_reader.children(message)))
     root = _second_part(message, budget, depth + 1, place)
     return Mail(raw, root, "mail-parser", (*defects, f"fast-mail-parser: {refused}"))
+
+
+def _repaired(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes to read, and what had to be repaired in them so that both readers see the same header."""
+    defects: list[str] = []
+    if b"\n" not in raw and b"\r" in raw:
+        raw = raw.replace(b"\r", b"\n")
+        defects.append("bare CR line ends")
+    blank = _BLANK_LINES.match(raw)
+    if blank is not None and starts_with_field(raw[blank.end() : blank.end() + _LONG_LINE]):
+        # Gmail's "show original", saved from a browser, begins with a line of blanks.
+        raw = raw[blank.end() :]
+        defects.append("blank lines before the header")
+    elif raw and not starts_with_field(raw[:_LONG_LINE]) and raw[:1] not in b"\r\n":
+        # fast-mail-parser takes any first line with a colon for a field: the first line of a bare text would be lost.
+        raw = b"\n" + raw
+        defects.append("no header")
+    return raw, tuple(defects)
+
+
+_LONG_LINE = 1000
+_BLANK_LINES = re.compile(rb"(?:[ \t]{0,1000}\r?\n){1,10}")
 
 
 def _too_dear(raw: bytes) -> str:

@@ -83,7 +83,8 @@ def encoded_content(message: Message) -> bytes:
 
     Line ends of what the stdlib parsed into a message/* part are LF.
     """
-    payload = message.get_payload()
+    # Not get_payload(), which decodes by the declared charset and puts U+FFFD where that does not fit.
+    payload = message._payload  # type: ignore[attr-defined]
     if isinstance(payload, list):
         if message.get_content_maintype() == "multipart":
             return b""
@@ -97,7 +98,7 @@ def _flatten(message: Message) -> bytes:
         BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(message)
     except Exception:  # noqa: BLE001  the stdlib's generator fails in many ways on damaged trees; the plain form never does
         lines = (name.encode("utf-8", "replace") + b": " + value for name, value in fields(message))
-        payload = message.get_payload()
+        payload = message._payload  # type: ignore[attr-defined]
         return b"\n".join(lines) + b"\n\n" + (_as_bytes(payload) if isinstance(payload, str) else b"")
     return out.getvalue()
 
