@@ -1,0 +1,208 @@
+"""Spam forwarded as attachment, in every dress that mail programs give it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from abuse_pipeline.api import MailLimits, MalformedReport, Missing, ParseContext, Report, read_mail
+from parsers.forwarded_attachment import ForwardedAttachmentParser
+
+CONTEXT = ParseContext(limits=MailLimits(), own_addresses=frozenset({"abuse@hosting.example.jp"}))
+PARSER = ForwardedAttachmentParser()
+SPAM = (
+    "Received: from mail.example.com (mail.example.com [192.0.2.7])\n"
+    "\tby mx.example.net with ESMTP id 1; Fri, 20 Nov 2026 14:03:12 +0900\n"
+    "From: sender@example.com\nTo: taro@example.net\nSubject: offer\n\nbuy\n"
+)
+
+
+def multipart(
+    *parts: str,
+    sender: str = "taro@example.net",
+    subject: str = "迷惑メールの件",
+    kind: str = "multipart/mixed",
+    head: str = "",
+) -> str:
+    boundary = f"b{len(''.join(parts))}"
+    body = "".join(f"--{boundary}\n{part}\n" for part in parts)
+    return (
+        f"{head}From: {sender}\nSubject: {subject}\nMIME-Version: 1.0\n"
+        f"Content-Type: {kind}; boundary={boundary}\n\n{body}--{boundary}--\n"
+    )
+
+
+def attached(message: str, kind: str = "message/rfc822") -> str:
+    return f"Content-Type: {kind}\n\n{message}"
+
+
+def saved(message: str | bytes, name: str, kind: str = "application/octet-stream") -> str:
+    raw = message.encode() if isinstance(message, str) else message
+    encoded = base64.encodebytes(raw).decode()
+    return (
+        f'Content-Type: {kind}\nContent-Disposition: attachment; filename="{name}"\n'
+        f"Content-Transfer-Encoding: base64\n\n{encoded}"
+    )
+
+
+def strength(text: str) -> int:
+    return PARSER.recognise(read_mail(text.encode().replace(b"\n", b"\r\n"), MailLimits()), CONTEXT).strength
+
+
+def parse(text: str) -> Report:
+    assert strength(text) >= 70
+    return PARSER.parse(read_mail(text.encode().replace(b"\n", b"\r\n"), MailLimits()), CONTEXT)
+
+
+def subjects(report: Report) -> list[str | None]:
+    return [each.message.header("Subject") if each.message else None for each in report.incidents]
+
+
+HEADERS = SPAM.partition("\n\n")[0] + "\n"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        attached(SPAM),
+        attached(SPAM, "message/global"),
+        attached(HEADERS, "text/rfc822-headers"),
+        saved(SPAM, "offer.eml"),
+        saved(SPAM, "迷惑.eml"),
+        saved(SPAM, "offer.EML", "text/plain"),
+        saved(SPAM, "header.txt", "text/plain"),
+        saved("From taro Fri Nov 20 14:03:12 2026\n" + SPAM, "offer.eml"),
+        saved(b"\xef\xbb\xbf" + SPAM.encode(), "header.txt", "text/plain"),
+        saved(("\ufeff" + SPAM).encode("utf-16-le"), "header.txt", "text/plain"),
+    ],
+)
+def test_one_attachment_is_one_incident(part: str) -> None:
+    report = parse(multipart("\nこのメールが届きました。", part))
+    (incident,) = report.incidents
+    assert (incident.category, incident.type, incident.missing) == ("messaging", "spam", ())
+    assert incident.message is not None
+    assert "192.0.2.7" in incident.message.raw_headers("Received")[0]
+    assert subjects(report) == ["offer"]
+
+
+def test_several_attachments_are_several_incidents_in_order() -> None:
+    parts = [attached(SPAM.replace("offer", f"offer {n}").replace("id 1", f"id {n}")) for n in (1, 2, 3)]
+    assert subjects(parse(multipart("\n三通です。", *parts))) == ["offer 1", "offer 2", "offer 3"]
+
+
+@pytest.mark.parametrize("again", [attached(SPAM), attached(HEADERS, "text/rfc822-headers"), saved(SPAM, "a.eml")])
+def test_the_same_message_twice_is_one_incident(again: str) -> None:
+    assert len(parse(multipart(attached(SPAM), again)).incidents) == 1
+
+
+@pytest.mark.parametrize("message", ["From: sender@example.com\nSubject: offer\n\nbuy\n", "\nbuy\n", ""])
+def test_an_attached_message_without_a_chain_asks_for_headers(message: str) -> None:
+    (incident,) = parse(multipart(attached(message))).incidents
+    assert incident.missing == (Missing.HEADERS,)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Content-Type: text/plain\n\njust text",
+        saved("a plain note\nwithout fields\n", "note.txt", "text/plain"),
+        saved("From: a@example.com\nSubject: x\n\nno chain\n", "note.txt", "text/plain"),
+        saved(b"\x00\x01\x02", "broken.eml"),
+        saved(SPAM, "offer.pdf"),
+    ],
+)
+def test_other_attachments_are_not_messages(part: str) -> None:
+    text = multipart("\n添付します。", part)
+    assert strength(text) == 0
+    with pytest.raises(MalformedReport):
+        PARSER.parse(read_mail(text.encode(), MailLimits()), CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        multipart(attached("Feedback-Type: abuse\n", "message/feedback-report"), attached(SPAM)),
+        multipart(
+            attached("Action: failed\n", "message/delivery-status"),
+            attached(SPAM),
+            kind="multipart/report; report-type=delivery-status",
+        ),
+        multipart(attached(SPAM), sender="MAILER-DAEMON@mx.example.net", subject="Undelivered Mail"),
+        multipart(attached(SPAM), sender="abuse@hosting.example.jp"),
+        multipart(attached(SPAM), head="X-Abuse-Desk: 1\n"),
+    ],
+)
+def test_other_parsers_messages_are_left_alone(text: str) -> None:
+    assert strength(text) == 0
+
+
+def test_a_machine_that_attaches_spam_is_a_reporter_without_a_reader() -> None:
+    assert parse(multipart(attached(SPAM), head="Auto-Submitted: auto-generated\n")).machine is True
+
+
+INTERNAL = (
+    "Received: from pc (pc.example.net [10.1.2.3])\n\tby mail.example.net with ESMTP; Fri, 20 Nov 2026 15:00:00 +0900\n"
+)
+LOGGED_IN = "Received: from [203.0.113.5] by mail.example.net with ESMTPSA id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+OUTSIDE = (
+    "Received: from mail.example.org (mail.example.org [203.0.113.5])\n"
+    "\tby mx.example.net with ESMTP id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "head"),
+    [
+        ("hanako@example.net", "see below", ""),
+        ("hanako@example.net", "see below", INTERNAL),
+        ("hanako@sub.example.net", "see below", LOGGED_IN),
+        ("friend@example.org", "Fwd: offer", ""),
+        ("friend@example.org", "転送: offer", INTERNAL),
+        ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", ""),
+    ],
+)
+def test_a_forward_by_the_reporters_side_is_passed_through(sender: str, subject: str, head: str) -> None:
+    inner = multipart("\n届きました", attached(SPAM), sender=sender, subject=subject, head=head)
+    report = parse(multipart("\nよろしく", attached(inner)))
+    assert subjects(report) == ["offer"]
+    assert report.incidents[0].staff_reason is None
+
+
+def test_forwards_within_forwards_down_to_several_spams() -> None:
+    spams = [attached(SPAM.replace("offer", f"offer {n}").replace("id 1", f"id {n}")) for n in (1, 2)]
+    inner = multipart(*spams, sender="hanako@example.net", subject="Fwd: offer")
+    middle = multipart(attached(inner), sender="jiro@example.net", subject="Fwd: Fwd: offer")
+    assert subjects(parse(multipart(attached(middle)))) == ["offer 1", "offer 2"]
+
+
+def test_a_message_of_strangers_with_a_message_inside_is_reported_itself() -> None:
+    stranger = multipart(attached(SPAM), sender="sender@example.org", subject="your invoice", head=OUTSIDE)
+    report = parse(multipart(attached(stranger)))
+    assert subjects(report) == ["your invoice"]
+    assert report.incidents[0].staff_reason is None
+
+
+@pytest.mark.parametrize(("sender", "subject"), [("taro@example.net", "hi"), ("x@example.org", "Fwd: invoice")])
+def test_a_forward_from_outside_is_for_a_person(sender: str, subject: str) -> None:
+    """Spam likes to bear the recipient's own address: its inside must not be taken for what is reported."""
+    doubtful = multipart(attached(SPAM), sender=sender, subject=subject, head=OUTSIDE)
+    report = parse(multipart(attached(doubtful)))
+    assert subjects(report) == [subject]
+    assert report.incidents[0].staff_reason is not None
+
+
+def test_an_attached_feedback_report_beside_spam_is_for_a_person() -> None:
+    feedback = multipart(
+        attached("Feedback-Type: abuse\n", "message/feedback-report"),
+        attached(SPAM),
+        sender="fbl@example.org",
+        kind="multipart/report; report-type=feedback-report",
+    )
+    report = parse(multipart(attached(feedback), attached(SPAM)))
+    assert [each.staff_reason is not None for each in report.incidents] == [True, False]
+
+
+def test_the_reporters_word_phishing_does_not_change_what_a_mail_is() -> None:
+    (incident,) = parse(multipart(attached(SPAM), subject="フィッシングメールの報告")).incidents
+    assert (incident.category, incident.type) == ("messaging", "spam")
