@@ -66,7 +66,7 @@ def test_maildir_gives_new_and_cur_but_not_tmp(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_mbox_is_split_and_unquoted(tmp_path: Path, end: bytes) -> None:
-    first = b"Subject: 1\n\n>From here\n>>From there\nFrom now on\n\nFrom nobody at no time\n"
+    first = b"Subject: 1\n\n>From here\n>>From there\nFrom now on\n\nFrom nobody at no time\n" + b"pasted:\n" + FROM
     second = b"Subject: 2\n\nbody\n"
     box = tmp_path / "old.mbox"
     box.write_bytes((FROM + first + b"\n" + FROM + second + b"\n").replace(b"\n", end))
@@ -83,7 +83,7 @@ def test_a_single_message_with_a_from_line_has_no_number(tmp_path: Path) -> None
 
 def test_mbox_larger_than_memory_is_streamed(tmp_path: Path) -> None:
     box = tmp_path / "huge.mbox"
-    message = FROM + b"Subject: n\n\n" + b"0123456789abcdef\n" * 6_000 + b"\n"
+    message = FROM + b"Subject: n\n\n" + (b"0123456789abcdef" * 16 + b"\n") * 400 + b"\n"
     with box.open("wb") as file:
         for _ in range(120):
             file.write(message)

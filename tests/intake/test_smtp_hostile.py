@@ -147,6 +147,18 @@ async def test_slow_and_silent_clients_are_cut(open_desk: OpenDesk) -> None:
     assert [arrival.raw for arrival in desk.store.taken] == [b"still there\r\n"]
 
 
+async def test_a_large_message_over_a_slow_line_is_not_cut_while_it_moves(open_desk: OpenDesk) -> None:
+    async with open_desk(idle_timeout=timedelta(seconds=1)) as desk:
+        wire = await desk.connect()
+        await wire.begin()
+        await wire.say("DATA")
+        for _ in range(6):
+            wire.writer.write(b"x" * 150_000)
+            await asyncio.sleep(0.3)
+        wire.writer.write(b"\r\n.\r\n")
+        assert (await wire.reply()).startswith("250")
+
+
 async def test_a_message_that_is_not_finished_is_not_taken(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         wire = await desk.connect()
