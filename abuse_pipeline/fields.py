@@ -15,20 +15,22 @@ from abuse_pipeline.charsets import decode
 
 Field = tuple[str, bytes]
 
-_BLANK_LINE = re.compile(rb"\r?\n(?:\r?\n|\Z)")
-_LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+_LOGICAL_LINE = re.compile(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?")
+_FOLD = re.compile(rb"\r?\n")
 _MBOX = (b"From ", b">From ")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?([^?\r\n]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"[ \t\r\n]*")
 
 
-def header_block_length(raw: bytes) -> int:
-    """Bytes up to and without the blank line that ends the header; all of *raw* when there is none."""
+def header_length(raw: bytes) -> int:
+    """Bytes up to the blank line that ends the header, all of *raw* when there is none."""
     if raw[:1] == b"\n" or raw[:2] == b"\r\n":
         return 0
-    found = _BLANK_LINE.search(raw)
-    return found.start() if found else len(raw)
+    crlf = raw.find(b"\n\r\n")
+    lf = raw.find(b"\n\n", 0, crlf + 1 if crlf >= 0 else len(raw))
+    blank = lf if lf >= 0 else crlf
+    return blank + 1 if blank >= 0 else len(raw)
 
 
 def starts_with_field(raw: bytes) -> bool:
@@ -42,18 +44,14 @@ def split_fields(raw: bytes) -> tuple[Field, ...]:
     An mbox ``From `` line is passed over, and so is a field whose name is not printable ASCII. A line without a colon
     ends the header: what follows is body, as Postfix, the stdlib and fast-mail-parser have it.
     """
-    fields: list[tuple[str, bytearray]] = []
-    keep = False
-    for line in _header_lines(raw):
-        if line[:1] in (b" ", b"\t"):
-            if keep:
-                fields[-1][1].extend(line.rstrip(b"\r\n"))
-            continue
-        named = None if line.startswith(_MBOX) else _NAME.match(line)
-        keep = named is not None
+    fields: list[Field] = []
+    for found in _logical_lines(raw):
+        line = found[0]
+        named = None if found.start() == 0 and line.startswith(_MBOX) else _NAME.match(line)
         if named is not None:
-            fields.append((named[1].decode("ascii"), bytearray(line[named.end() :].rstrip(b"\r\n"))))
-    return tuple((name, bytes(value.strip())) for name, value in fields)
+            value = line[named.end() :].strip()
+            fields.append((named[1].decode("ascii"), _FOLD.sub(b"", value) if b"\n" in value else value))
+    return tuple(fields)
 
 
 def first(fields: tuple[Field, ...], name: str) -> bytes:
@@ -63,18 +61,19 @@ def first(fields: tuple[Field, ...], name: str) -> bytes:
 
 def body_of(raw: bytes) -> bytes:
     """What follows the header of *raw*: after the blank line, or from the line on that ends the header."""
-    length = sum(map(len, _header_lines(raw)))
-    return raw[length:].removeprefix(b"\r").removeprefix(b"\n")
+    end = 0
+    for found in _logical_lines(raw):
+        end = found.end()
+    return raw[end:].removeprefix(b"\r").removeprefix(b"\n")
 
 
-def _header_lines(raw: bytes) -> Iterator[bytes]:
-    """The lines of the header with their ends, up to the blank line or the first line without a colon."""
-    for number, line in enumerate(_LINE.findall(raw, 0, header_block_length(raw) + 2)):
-        if not line.strip(b"\r\n"):
+def _logical_lines(raw: bytes) -> Iterator[re.Match[bytes]]:
+    """The folded lines of the header, up to the blank line or the first line without a colon."""
+    for found in _LOGICAL_LINE.finditer(raw, 0, header_length(raw)):
+        line = found[0].partition(b"\n")[0]
+        if b":" not in line and not (found.start() == 0 and line.startswith((*_MBOX, b" ", b"\t"))):
             return
-        if line[:1] not in (b" ", b"\t") and b":" not in line and not (number == 0 and line.startswith(_MBOX)):
-            return
-        yield line
+        yield found
 
 
 def decode_value(value: bytes) -> str:

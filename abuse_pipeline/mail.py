@@ -24,7 +24,7 @@ from abuse_pipeline.fields import (
     decode_transfer,
     decode_value,
     first,
-    header_block_length,
+    header_length,
     parameters,
     split_fields,
     starts_with_field,
@@ -190,7 +190,7 @@ def _read(raw: bytes, budget: _Budget, depth: int) -> Mail:
     """Read a message that stands *depth* levels below the outermost one."""
     readable, defects = _repaired(raw)
     cap = budget.limits.max_header_bytes
-    if header_block_length(readable[: cap + 4]) > cap:
+    if header_length(readable[: cap + 4]) > cap:
         raise LimitExceeded(f"the header has more than max_header_bytes = {cap} bytes")
     refused = _too_dear(readable)
     if not refused:
