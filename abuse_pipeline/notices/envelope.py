@@ -13,6 +13,22 @@ _ADDRESS = re.compile(r"""[^\s<>()\[\],;:\\"@]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}>")
 _ENCODED_CHUNK = 45
 
+FIXED = (
+    "Auto-Submitted: auto-generated",
+    "Auto-Submitted: auto-replied",
+    "X-Abuse-Desk: 1",
+    "Message-ID: <",
+    "In-Reply-To: <",
+    "References: <",
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=utf-8",
+    "Content-Transfer-Encoding: 7bit",
+    "Content-Transfer-Encoding: base64",
+    "Content-Language: en",
+    "Content-Language: ja",
+)
+"""The fixed header text of every letter, for the list of common property."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:

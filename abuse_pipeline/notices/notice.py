@@ -65,7 +65,7 @@ def checked_token(token: str) -> str:
     return token
 
 
-def subjects() -> tuple[str, ...]:
+def all_subjects() -> tuple[str, ...]:
     """Every subject, for the list of common property."""
     return tuple(text for table in _SUBJECTS.values() for text in table.values())
 
@@ -92,4 +92,4 @@ def _zone_name(request: NoticeRequest) -> str:
     """The zone in words: the Japanese reader expects 日本標準時(JST)."""
     if request.zone.key == "Asia/Tokyo":
         return "日本標準時（JST）" if request.customer.language == "ja" else "Japan Standard Time (JST, UTC+09:00)"
-    return request.zone.key
+    return one_line(request.zone.key)

@@ -15,7 +15,7 @@ from abuse_pipeline.notices.notice import LOOP_HEADER
 from abuse_pipeline.privacy.names import mailboxes
 from abuse_pipeline.trace.domains import registered_domain
 
-# Dots in a row or before "@" break RFC 5321, yet Japanese carriers gave such addresses out until 2009 and they are in use.
+# Dots in a row or before "@" break RFC 5321, yet Japanese carriers gave such addresses out until 2009; they are in use.
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATEXT}{{1,64}}@(?:{_LABEL}\.)+{_LABEL}")
@@ -107,6 +107,8 @@ def _implausible(address: str, own_addresses: frozenset[str]) -> str:
 def _unaligned(address: str, mail: Mail, envelope: Envelope) -> str:
     """The From domain must belong with the return path, when there is one: else a stranger's address was put there."""
     wanted = registered_domain(address.rpartition("@")[2])
+    if wanted is None:
+        return "the From domain is not one that takes mail"
     for path in _return_paths(mail, envelope):
         if registered_domain(path.rpartition("@")[2]) != wanted:
             return "the From domain has nothing to do with the return path"

@@ -63,7 +63,7 @@ def compose_reply(request: ReplyRequest) -> bytes:
     )
 
 
-def subjects() -> tuple[str, ...]:
+def all_subjects() -> tuple[str, ...]:
     """Every subject, for the list of common property."""
     return tuple(text for table in _SUBJECTS.values() for text in table.values())
 

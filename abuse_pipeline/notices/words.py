@@ -13,14 +13,14 @@ _KINDS: dict[str, tuple[str, str]] = {
     "messaging/bulk_messaging": ("多数の宛先への一方的なメールの大量送信", "unsolicited bulk mailing"),
     "connection/login_attack": (
         "不正ログインの試行（総当たり攻撃等）",
-        "attempts to log in without authority (brute force)",
+        "unauthorised log-in attempts (brute force)",
     ),
     "connection/port_scan": ("ポートスキャン", "port scanning"),
     "connection/ddos": ("サービス妨害攻撃（DoS／DDoS攻撃）", "denial-of-service attack (DoS, DDoS)"),
     "connection/infected_host": ("マルウェアに感染した機器からの通信", "traffic of a host infected with malware"),
     "connection/reconnaissance": ("攻撃の準備とみられる探索行為", "reconnaissance that precedes an attack"),
     "connection/scraping": (
-        "ウェブサイトからの過度な自動収集（スクレイピング）",
+        "過度な自動収集（スクレイピング）",
         "excessive automated collection (scraping)",
     ),
     "connection/sql_injection": ("SQLインジェクション攻撃", "SQL injection attack"),
@@ -44,8 +44,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "copyright/copyright": ("著作権侵害の申告", "alleged copyright infringement"),
     "copyright/p2p": ("ファイル共有による著作権侵害の申告", "alleged copyright infringement by file sharing"),
     "copyright/cyberlocker": (
-        "オンラインストレージでの著作権侵害の申告",
-        "alleged infringement on a file-hosting site",
+        "ストレージサービスでの著作権侵害の申告",
+        "alleged infringement on a file host",
     ),
     "copyright/ugc_platform": ("投稿サイトでの著作権侵害の申告", "alleged infringement on a user-content platform"),
     "copyright/link_site": ("リンクサイトでの著作権侵害の申告", "alleged infringement by a link site"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abuse_pipeline.privacy.collect import collect_needles
 from abuse_pipeline.privacy.gate import GateVerdict, check_leaks
 from abuse_pipeline.privacy.needle import CommonProperty, Needle, needles_from_json, needles_to_json
+from abuse_pipeline.privacy.ordinary import without_common
 
 __all__ = [
     "CommonProperty",
@@ -14,4 +15,5 @@ __all__ = [
     "collect_needles",
     "needles_from_json",
     "needles_to_json",
+    "without_common",
 ]

@@ -50,7 +50,9 @@ def display_names(values: Iterable[str]) -> list[str]:
 
 def _entries(value: str) -> list[str]:
     """Split at commas and semicolons outside quotes, comments and angle brackets."""
-    entries, current, quoted, depth = [], [], False, 0
+    entries: list[str] = []
+    current: list[str] = []
+    quoted, depth = False, 0
     for char in value:
         if char == '"':
             quoted = not quoted

@@ -1,0 +1,223 @@
+"""Everything that a finished message says, in any encoding that a mail program, a browser or a patient reader undoes.
+
+`texts_of` gives the decoded texts: headers and parts by their declared encodings, and from each text what its entities,
+percent signs, base64 and hexadecimal runs, escapes, A-labels and archives hold, several times over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import html
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
+from urllib.parse import unquote_to_bytes
+
+_ROUNDS = 3
+_MOST_CHARACTERS = 8_000_000
+_WORD_GROUP = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bq]\?[^?\s]*\?=)*", re.IGNORECASE)
+_WORD = re.compile(r"=\?([^?\s]+)\?([bq])\?([^?\s]*)\?=", re.IGNORECASE)
+_FOLDED_BASE64 = re.compile(r"(?<=[A-Za-z0-9+/_-]{48})[ \t]*\r?\n[ \t]*(?=[A-Za-z0-9+/=_-])")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}|[A-Za-z0-9+/_-]{5,}={1,2}")
+_HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,;-]?){4,}")
+_PLAIN_WORD = re.compile(r"[A-Za-z]?[a-z]+(?:[-/_+][a-z]+)*")
+_QP = re.compile(r"=[0-9A-Fa-f]{2}")
+_ESCAPES = re.compile(r"\\(?:u\{?([0-9A-Fa-f]{4,6})\}?|x([0-9A-Fa-f]{2}))")
+_A_LABEL = re.compile(r"xn--[A-Za-z0-9-]{1,59}", re.IGNORECASE)
+_TAG = re.compile(r"<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL)
+_BARE_JIS = re.compile(r"\x1b?\$[@B]((?:[!-~]{2})+?)\x1b?\([BJ]")
+
+
+class TooMuchToRead(Exception):
+    """The message unfolds into more text than the gate reads; it is held."""
+
+
+def texts_of(message: bytes) -> tuple[list[str], set[str]]:
+    """The decoded texts of *message*, and every hexadecimal or base64 run in them that may be a digest, as lower-case
+    hexadecimal. Raises TooMuchToRead."""
+    texts = list(dict.fromkeys(_outer_texts(message)))
+    seen = set(texts)
+    digests: set[str] = set()
+    level, total = texts, sum(map(len, texts))
+    for _ in range(_ROUNDS):
+        level = [new for text in level for new in _unfolded(text, digests) if new and new not in seen]
+        level = list(dict.fromkeys(level))
+        seen.update(level)
+        texts.extend(level)
+        total += sum(map(len, level))
+        if total > _MOST_CHARACTERS:
+            raise TooMuchToRead("the message unfolds into too much text")
+        if not level:
+            break
+    return texts, digests
+
+
+def decodings(data: bytes) -> Iterator[str]:
+    """*data* as text in each charset that Japanese mail uses, and as what an archive of it holds."""
+    if data[:2] == b"\x1f\x8b" or data[:4] == b"PK\x03\x04":
+        yield from _unpacked(data)
+    if data.isascii():
+        yield data.decode("ascii")
+    else:
+        for charset in ("utf-8", "cp932", "euc_jp"):
+            yield data.decode(charset, "ignore")
+    if b"\x1b" in data:
+        yield data.decode("iso2022_jp_ext", "ignore")
+    if b"\x00" in data:
+        yield data.decode("utf-16-le", "ignore")
+        yield data.decode("utf-16-be", "ignore")
+
+
+def _unpacked(data: bytes) -> Iterator[str]:
+    """What a gzip or zip holds. Raises TooMuchToRead past the cap: what cannot be read may not leave."""
+    if data[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(io.BytesIO(data)) as packed:
+                content = packed.read(_MOST_CHARACTERS + 1)
+        except (OSError, EOFError, zlib.error):
+            return
+        yield from _bounded(content)
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist():
+                yield entry.filename
+                with archive.open(entry) as packed_file:
+                    yield from _bounded(packed_file.read(_MOST_CHARACTERS + 1))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error):
+        raise TooMuchToRead("an archive in the message cannot be opened") from None
+
+
+def _bounded(content: bytes) -> Iterator[str]:
+    if len(content) > _MOST_CHARACTERS:
+        raise TooMuchToRead("an archive in the message unfolds into too much")
+    yield from decodings(content)
+
+
+def _outer_texts(message: bytes) -> Iterator[str]:
+    """The parts as declared, and the raw bytes without those encoded bodies and words that were decoded: in what is
+    left, base64 would be searched at the wrong places and our own text could not be told apart."""
+    rest = message
+    for part in message_from_bytes(message).walk():
+        for name in (part.get_filename(), part.get_param("name")):
+            if name:
+                yield str(name if isinstance(name, str) else name[2])
+        if part.is_multipart():
+            continue
+        written = part.get_payload()
+        content = part.get_payload(decode=True)
+        if not isinstance(written, str) or not isinstance(content, bytes):
+            continue
+        yield from _declared(part, content)
+        yield from decodings(content)
+        if _fully_decoded(part, written):
+            rest = rest.replace(written.encode("ascii", "surrogateescape"), b"\n", 1)
+    for text in decodings(rest):
+        yield _WORD_GROUP.sub(lambda group: _joined_words(group.group()), text)
+
+
+def _declared(part: Message, content: bytes) -> Iterator[str]:
+    charset = part.get_content_charset()
+    if not charset:
+        return
+    try:
+        yield content.decode(charset, "ignore")
+    except LookupError:
+        return  # a charset that Python does not know; `decodings` tries its own
+
+
+def _fully_decoded(part: Message, written: str) -> bool:
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    if encoding == "base64":
+        return re.fullmatch(r"[A-Za-z0-9+/\r\n]*={0,2}\s*", written) is not None
+    return encoding == "quoted-printable"
+
+
+def _joined_words(group: str) -> str:
+    """Adjacent encoded words (RFC 2047) as text, joined before decoding: mailers split characters between words. Each
+    charset's reading stands on a line of its own; what cannot be decoded stays as it was written."""
+    content = b""
+    for charset, encoding, text in _WORD.findall(group):
+        try:
+            piece = base64.b64decode(text + "===") if encoding in "bB" else binascii.a2b_qp(text, header=True)
+            declared = piece.decode(charset).encode("utf-8", "ignore")
+        except (LookupError, ValueError):
+            declared = b""
+        content += declared or (piece if encoding in "qQ" else b"")
+        if not declared:
+            return group
+    return "\n".join(dict.fromkeys(decodings(content)))
+
+
+def _unfolded(text: str, digests: set[str]) -> Iterator[str]:
+    """What one layer of encoding in *text* hides."""
+    if "&" in text:
+        yield html.unescape(text)
+    if "<" in text:
+        yield _TAG.sub("", text)
+    if "%" in text:
+        yield from decodings(unquote_to_bytes(text))
+    if "=" in text and _QP.search(text):
+        yield from decodings(binascii.a2b_qp(text.encode("utf-8", "ignore")))
+    if "\\" in text and _ESCAPES.search(text):
+        yield _ESCAPES.sub(_escaped, text)
+    if "xn--" in text.lower():
+        yield "\n".join(_label(found) for found in _A_LABEL.findall(text))
+    if "$" in text and (hidden := _BARE_JIS.findall(text)):
+        yield "\n".join(f"\x1b$B{run}\x1b(B".encode("latin-1").decode("iso2022_jp", "ignore") for run in hidden)
+    if "+" in text:
+        yield text.encode("ascii", "ignore").decode("utf-7", "ignore")
+    yield from _hexadecimal(text, digests)
+    yield from _base64(text, digests)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = int(found[1] or found[2], 16)
+    return chr(code) if code < 0x110000 else ""
+
+
+def _label(label: str) -> str:
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return ""
+
+
+def _hexadecimal(text: str, digests: set[str]) -> Iterator[str]:
+    for found in _HEX.finditer(text):
+        digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", found.group())
+        if len(digits) >= 32:
+            digests.add(digits.lower())
+        for start in (0, 1):
+            even = digits[start : start + (len(digits) - start) // 2 * 2]
+            yield from decodings(bytes.fromhex(even))
+
+
+def _base64(text: str, digests: set[str]) -> Iterator[str]:
+    """Every run that may be base64, decoded from each of the four places where a group may begin."""
+    pieces: dict[int, list[bytes]] = {0: [], 1: [], 2: [], 3: []}
+    for found in _BASE64.finditer(_FOLDED_BASE64.sub("", text)):
+        if _PLAIN_WORD.fullmatch(found.group()):
+            continue
+        run = found.group().rstrip("=").replace("-", "+").replace("_", "/")
+        for start, gathered in pieces.items():
+            gathered.append(_group_decoded(run[start:]))
+        if len(pieces[0][-1]) in (16, 20, 32, 64):
+            digests.add(pieces[0][-1].hex())
+    for gathered in pieces.values():
+        for piece in gathered:
+            if piece[:2] == b"\x1f\x8b" or piece[:4] == b"PK\x03\x04":
+                yield from _unpacked(piece)
+        yield from decodings(b"\n".join(gathered))
+
+
+def _group_decoded(run: str) -> bytes:
+    if len(run) % 4 == 1:
+        run = run[:-1]
+    return binascii.a2b_base64(run + "=" * (-len(run) % 4))
