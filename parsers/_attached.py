@@ -43,8 +43,8 @@ def has_attached_message(mail: Mail) -> str:
 
 def _attached(mail: Mail, limits: MailLimits) -> Iterator[Attached]:
     for part in mail.walk():
-        if kind := _kind(part):
-            yield Attached(part, _read(part, kind, limits))
+        if _kind(part):
+            yield Attached(part, _read(part, limits))
 
 
 def _kind(part: Part) -> str:
@@ -69,31 +69,29 @@ def _is_saved_message(part: Part) -> bool:
     return "received" in names
 
 
-def _read(part: Part, kind: str, limits: MailLimits) -> Mail | None:
+def _read(part: Part, limits: MailLimits) -> Mail | None:
     if part.message is not None:
         return part.message
-    return as_message(part.content(), limits, headers_only=kind == "headers")
+    return as_message(part.content(), limits)
 
 
-def as_message(content: bytes, limits: MailLimits, *, headers_only: bool = False) -> Mail | None:
-    """Read bytes that stand for a message; None when they hold no header fields (a body replaced by "REDACTED").
+def as_message(content: bytes, limits: MailLimits) -> Mail | None:
+    """Read bytes that stand for a message, or for its header alone; None when they hold no header fields (a body
+    replaced by "REDACTED").
 
     Raises MalformedMessage and LimitExceeded as `read_mail` does.
     """
     plain = _plain_bytes(content)
     if not begins_with_header(plain[:_PEEK].decode("latin-1")):
         return None
-    return read_mail(plain + (b"\r\n\r\n" if headers_only else b""), limits)
+    return read_mail(plain, limits)
 
 
 def _plain_bytes(content: bytes) -> bytes:
-    """Without byte order mark, leading blank lines and mbox separator; UTF-16 (Windows Notepad) as UTF-8."""
+    """Without byte order mark and leading blank lines; UTF-16 (Windows Notepad) as UTF-8."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode()
-    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    if content.startswith(b"From "):
-        content = content.partition(b"\n")[2]
-    return content
+    return content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
 
 
 def fingerprint(mail: Mail) -> str:

@@ -213,8 +213,7 @@ def _reported_message(part: Part | None, limits: MailLimits) -> Mail | None:
         return None
     if part.message is not None:
         return part.message if part.message.all_headers() else None
-    headers_only = part.content_type not in EMBEDDED
-    return as_message(part.content(), limits, headers_only=headers_only)
+    return as_message(part.content(), limits)
 
 
 def _staff_reason(kind: str, feedback: _Feedback, mail: Mail) -> str | None:
@@ -227,11 +226,8 @@ def _staff_reason(kind: str, feedback: _Feedback, mail: Mail) -> str | None:
 
 def _source_ip(feedback: _Feedback) -> IPAddress | None:
     """``a.b.c.d``, ``IPv6:…`` (RFC 5321 section 4.1.3), and as sent: bare IPv6, mapped IPv4, in brackets or quotes."""
-    text = feedback.first("source-ip").strip("'\" \t[]<>")
-    text = re.split(r"[\s(;,]", text + " ", maxsplit=1)[0].rstrip("]")
-    address = parse_address(re.sub(r"^ipv[46]:", "", text, flags=re.IGNORECASE)) if text else None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped if mapped is not None else address
+    text = feedback.first("source-ip").strip("'\" \t<>")
+    return parse_address(re.split(r"[\s(;,]", text + " ", maxsplit=1)[0])
 
 
 def _source_port(feedback: _Feedback) -> int | None:

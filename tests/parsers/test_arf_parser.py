@@ -238,6 +238,13 @@ def test_several_reports_in_one_message_keep_their_own_messages() -> None:
     assert [each.message.header("Subject") for each in incidents if each.message] == ["offer 1", "offer 2"]
 
 
+def test_the_first_message_after_part_two_is_the_reported_one() -> None:
+    later = f"{SPAM.replace('offer', 'later')}\n--b\nContent-Type: message/rfc822\n\n"
+    (incident,) = parse(report(third=SPAM + "\nbuy\n\n--b\nContent-Type: message/rfc822\n\n" + later)).incidents
+    assert incident.message is not None
+    assert incident.message.header("Subject") == "offer"
+
+
 def test_feedback_reports_forwarded_as_attachments_by_a_person() -> None:
     inner = report().decode()
     head = "From: u@example.net\nContent-Type: multipart/mixed; boundary=o\n\n"

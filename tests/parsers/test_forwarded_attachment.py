@@ -144,6 +144,7 @@ def test_a_machine_that_attaches_spam_is_a_reporter_without_a_reader() -> None:
 INTERNAL = (
     "Received: from pc (pc.example.net [10.1.2.3])\n\tby mail.example.net with ESMTP; Fri, 20 Nov 2026 15:00:00 +0900\n"
 )
+PRIVATE = "Received: from pc.example.org ([192.168.2.3]) by relay.example.org; Fri, 20 Nov 2026 15:00:00 +0900\n"
 LOGGED_IN = "Received: from [203.0.113.5] by mail.example.net with ESMTPSA id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
 OUTSIDE = (
     "Received: from mail.example.org (mail.example.org [203.0.113.5])\n"
@@ -159,6 +160,7 @@ OUTSIDE = (
         ("hanako@sub.example.net", "see below", LOGGED_IN),
         ("friend@example.org", "Fwd: offer", ""),
         ("friend@example.org", "転送: offer", INTERNAL),
+        ("friend@example.org", "転送: offer", PRIVATE),
         ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", ""),
     ],
 )

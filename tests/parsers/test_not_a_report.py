@@ -48,7 +48,8 @@ NOT_REPORTS = {
     "dsn without its type": f"From: x@example.net\n{MIXED}\n"
     f"--b\nContent-Type: message/delivery-status\n\nAction: failed\n{EMBEDDED}",
     "mdn": "From: hanako@example.net\nContent-Type: multipart/report; "
-    "report-type=disposition-notification; boundary=b\n\n--b\n\nread\n--b\nContent-Type: message/disposition-notification\n\nDisposition: displayed\n--b--\n",
+    "report-type=disposition-notification; boundary=b\n\n"
+    "--b\n\nread\n--b\nContent-Type: message/disposition-notification\n\nDisposition: displayed\n--b--\n",
     "daemon": f"From: {DAEMON}\nSubject: failure\n{MIXED}\n--b\n\nsorry\n{EMBEDDED}",
     "daemon, japanese": message("", "メールエラー通知", "あて先のユーザーが存在しません", sender=DAEMON),
     "null sender": message(
@@ -57,7 +58,7 @@ NOT_REPORTS = {
     "no-reply and subject": message("", "メールエラー通知", "お届けできませんでした", "no-reply@example.net"),
     "postmaster and subject": message("", "failure notice", "sorry", "postmaster@example.net"),
     "empty from": "Return-Path: <>\nFrom: <>\nSubject: failure notice\n\nsorry\n",
-    "full-width subject": message("Return-Path: <>\n", "メール配信エラー", "x", "postmaster@example.net"),
+    "half-width subject": message("Return-Path: <>\n", "ﾒｰﾙ配信ｴﾗｰ", "x", "postmaster@example.net"),
     "auto-replied": message("Auto-Submitted: auto-replied (vacation)\n", "迷惑メールの件"),
     "x-autoreply": message("X-Autoreply: yes\n"),
     "precedence": message("Precedence: auto_reply\n"),
@@ -84,7 +85,8 @@ REPORTS = {
     "arf with our own sender": (
         "arf",
         (
-            "From: abuse@hosting.example.jp\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n"
+            "From: abuse@hosting.example.jp\n"
+            "Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n"
             f"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n{EMBEDDED}"
         ),
     ),
@@ -144,8 +146,7 @@ def test_reports_are_not_swallowed(name: str) -> None:
     expected, text = REPORTS[name]
     mail = read(text)
     assert winner(mail) == expected
-    if expected != "arf":
-        assert NotAReportParser().recognise(mail, CONTEXT).strength == 0
+    assert NotAReportParser().recognise(mail, CONTEXT).strength == 0
 
 
 def test_without_a_sign_of_its_own_a_message_goes_to_staff() -> None:

@@ -92,6 +92,7 @@ def test_claims_about_content_are_for_paper(subject: str, body: str) -> None:
         ("迷惑メール", "届きました" + QUOTED + "I will kill you unless you pay", ASK),
         ("hello", "this is not spam, it is in your spam folder", STAFF),
         ("hello", "cheap watches, best price\n" + "more words\n" * 400 + "reported as spam", STAFF),
+        ("質問", "肖像権とは何ですか", STAFF),
         ("こんにちは", "お世話になります。", STAFF),
         ("", "", STAFF),
     ],
