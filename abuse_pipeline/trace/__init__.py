@@ -1,5 +1,20 @@
 """Where a mail came from, and why we believe it: Received fields -> hops -> origin (DESIGN.md, "Trace")."""
 
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
+from abuse_pipeline.trace.domains import registered_domain
+from abuse_pipeline.trace.origin import find_origin
+from abuse_pipeline.trace.received import read_hop
+from abuse_pipeline.trace.relays import KnownRelay, load_relays
+from abuse_pipeline.trace.side import RecipientSide, TraceRules
 
-__all__ = ["UnreadableTime", "parse_date"]
+__all__ = [
+    "KnownRelay",
+    "RecipientSide",
+    "TraceRules",
+    "UnreadableTime",
+    "find_origin",
+    "load_relays",
+    "parse_date",
+    "read_hop",
+    "registered_domain",
+]

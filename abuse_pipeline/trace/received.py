@@ -1,0 +1,269 @@
+"""One Received field -> one Hop (RFC 5321 section 4.4 and what MTAs write in reality).
+
+The field is split at its own words outside comments: FROM clause, BY clause, date. What the client chose (HELO, ident,
+envelope) may hold anything, so the address is taken only where the dialect of the writing MTA puts the connection's
+address (see `dialects`). A field that can be read two ways is not read: the address is None and `defects` says why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from abuse_pipeline.model import Hop, IPAddress, Moment
+from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.trace.dates import parse_date
+from abuse_pipeline.trace.dialects import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect, dialect_of
+
+LONGEST_FIELD: Final = 65_536
+
+TOO_LONG: Final = "longer than 64 KB"
+UNREADABLE: Final = "neither FROM nor BY is where RFC 5321 section 4.4 has them"
+UNBALANCED: Final = "the brackets of its comments do not match"
+SEVERAL_BY: Final = "more than one BY: the client may have written one of them"
+NO_CLIENT: Final = "records no client"
+NO_ADDRESS: Final = "the address of the client is not recorded"
+NO_KNOWN_SHAPE: Final = "the address of the client is not where this software writes it"
+NOT_AN_ADDRESS: Final = "what stands for the client's address is no address"
+TWO_ADDRESSES: Final = "two addresses stand where the client's belongs"
+ADDRESS_ALONE: Final = "the address stands alone: it may be what the client said of itself"
+NAME_UNCONFIRMED: Final = "the client's name is not confirmed"
+NO_BY: Final = "does not say which host wrote it"
+NO_DATE: Final = "no date"
+
+_TOKEN: Final = re.compile(r"[();]|[^\s();]+")
+_CONTROL: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
+_CHATTER: Final = re.compile(
+    r"\((?:using (?:TLS|SSL|unknown)|Client (?:CN|did)|No client cert|not verified|TLS[: ]|SSL[: ]|version=|cipher"
+    r"|envelope-|misconfigured sender|sender |(?:\S{1,20} )?auth(?:enticated|:| )|account |user[ =]|added by )",
+    re.IGNORECASE,
+)
+_AUTHENTICATED: Final = re.compile(
+    r"\((?:(?:smtp |esmtp |sasl )?auth(?:enticated|:| )|account |SquirrelMail auth|user=)(?!.{0,20}\bnone\b)",
+    re.IGNORECASE,
+)
+_LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|HTTPREST", re.IGNORECASE)
+_KEYWORDS: Final = frozenset({"with", "id", "for", "via"})
+_LOCAL: Final = re.compile(r"\((?:qmail \d+ invoked|nullmailer pid|from )", re.IGNORECASE)
+_LITERAL: Final = re.compile(r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[\s<>()\[\]\"',;:=]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Clauses:
+    """The parts of a field. Comments keep their brackets; white space is single blanks."""
+
+    client: tuple[str, ...] | None
+    by: tuple[str, ...]
+    date: str | None
+    defects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """What the FROM clause says."""
+
+    helo: str | None = None
+    rdns: str | None = None
+    ip: IPAddress | None = None
+    port: int | None = None
+    authenticated: bool = False
+    defects: tuple[str, ...] = ()
+
+
+def read_hop(index: int, raw: str) -> Hop:
+    """Read the value of one Received field (folding is taken), the *index*-th of its message from the top.
+
+    Never raises; linear time. What cannot be read is None with the reason in `defects`; fields over 64 KB are not read.
+    """
+    if len(raw) > LONGEST_FIELD:
+        return Hop(index, raw, defects=(TOO_LONG, UNREADABLE))
+    text = " ".join(raw.translate(_CONTROL).split())
+    clauses = _clauses(text)
+    if clauses is None:
+        return Hop(index, raw, defects=(UNREADABLE,), envelope_addresses=_mail_addresses(text))
+    by_clause = " ".join(clauses.by)
+    client = _client(clauses, dialect_of(by_clause))
+    words = _keyword_values(clauses.by)
+    protocol = words.get("with") or ("local" if clauses.client is None and not clauses.by else None)
+    moment, date_defect = _stamp(clauses.date)
+    by = clauses.by[0] if clauses.by and not clauses.by[0].startswith("(") else None
+    defects = (*clauses.defects, *client.defects, *((NO_BY,) if by is None else ()), *date_defect)
+    return Hop(
+        index,
+        raw,
+        helo=client.helo,
+        rdns=client.rdns,
+        ip=client.ip,
+        port=client.port,
+        by=by.rstrip(".,") or None if by else None,
+        protocol=protocol,
+        queue_id=words.get("id"),
+        authenticated=client.authenticated or _logged_in(protocol, words.get("via"), clauses),
+        stamped_at=moment,
+        defects=defects,
+        envelope_addresses=_mail_addresses(text),
+    )
+
+
+def _clauses(text: str) -> _Clauses | None:
+    tokens, date, balanced = _split(text)
+    if not tokens:
+        return None
+    first = tokens[0].lower()
+    defects = () if balanced else (UNBALANCED,)
+    if first == "by":
+        return _Clauses(None, tuple(tokens[1:]), date, defects)
+    if first == "from":
+        # The word after FROM is the HELO, whatever it is; a BY counts from the second on.
+        places = [at for at, token in enumerate(tokens) if at > 1 and token.lower() == "by"]
+        end = _dividing_by(tokens, places)
+        defects = (*defects, *((SEVERAL_BY,) if len(places) > 1 else ()))
+        return _Clauses(tuple(tokens[1:end]), tuple(tokens[end + 1 :]), date, defects)
+    if _LOCAL.match(tokens[0]):
+        by = tuple(tokens[2:]) if len(tokens) > 2 and tokens[1].lower() == "by" else ()
+        return _Clauses(None, by, date, defects)
+    return None
+
+
+def _dividing_by(tokens: list[str], places: list[int]) -> int:
+    """Which of several BY ends the FROM clause.
+
+    The MTA writes the connection's address before its own BY. When no address follows the first BY, the address stands
+    before it; else the client may have written the first ones in its HELO, and only the last can be the MTA's.
+    """
+    if not places:
+        return len(tokens)
+    if len(places) > 1 and any(_has_address(token) for token in tokens[places[0] + 1 :]):
+        return places[-1]
+    return places[0]
+
+
+def _split(text: str) -> tuple[list[str], str | None, bool]:
+    """Words and comments of *text* before its last semicolon outside comments, what follows it, brackets match."""
+    tokens: list[str] = []
+    depth, begin, balanced = 0, 0, True
+    date_from, words_before_date = -1, 0
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if token == "(":
+            if depth == 0:
+                begin = found.start()
+            depth += 1
+        elif token == ")":
+            if depth == 0:
+                balanced = False
+                continue
+            depth -= 1
+            if depth == 0:
+                tokens.append(text[begin : found.end()])
+        elif depth == 0:
+            if token == ";":
+                date_from, words_before_date = found.end(), len(tokens)
+            else:
+                tokens.append(token)
+    if date_from < 0:
+        return tokens, None, balanced and depth == 0
+    return tokens[:words_before_date], text[date_from:], balanced and depth == 0
+
+
+def _client(clauses: _Clauses, dialect: Dialect) -> _Client:
+    if clauses.client is None:
+        return _Client(defects=(NO_CLIENT,))
+    if UNBALANCED in clauses.defects:
+        return _Client(defects=(NO_KNOWN_SHAPE,))
+    tokens = _without_chatter(clauses.client)
+    if SEVERAL_BY in clauses.defects:
+        tokens = _with_one_address(tokens)
+    from_clause = " ".join(tokens)
+    for shape in dialect.shapes:
+        found = shape.fullmatch(from_clause)
+        if found is not None:
+            return _read_client(found, shape, dialect)
+    if not tokens:
+        return _Client(defects=(NO_KNOWN_SHAPE,))
+    helo = None if tokens[0].startswith("(") else tokens[0]
+    recorded = any(_has_address(token) for token in (tokens if helo is None else tokens[1:]))
+    return _Client(helo=helo, defects=(NO_KNOWN_SHAPE if recorded else NO_ADDRESS,))
+
+
+def _with_one_address(tokens: list[str]) -> list[str]:
+    """A FROM clause into which the client wrote a BY of its own: its end, when that holds the only address."""
+    if not any(token.lower() == "by" for token in tokens):
+        return tokens
+    if tokens[-1].startswith("(") and not any(_has_address(token) for token in tokens[:-1]):
+        return tokens[-1:]
+    return []
+
+
+def _without_chatter(client: tuple[str, ...]) -> list[str]:
+    """The FROM clause without remarks about encryption and log-in, nor remarks that cannot hold an address."""
+    kept: list[str] = []
+    for token in client:
+        if token.startswith("("):
+            remark = any(part.startswith("(") for part in kept) and "[" not in token and not _has_address(token)
+            if remark or _CHATTER.match(token):
+                continue
+        kept.append(token)
+    return kept
+
+
+def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect) -> _Client:
+    parts = found.groupdict()
+    ip = parse_address(parts.get("ip4") or parts["ip"] or "")
+    port = parts.get("port") or parts.get("port_inside") or parts.get("port_after")
+    helo, rdns = parts.get("helo") or None, parts.get("rdns")
+    if rdns is not None and rdns.lower() in ("unknown", "unverified", "unassigned"):
+        rdns = None
+    if shape in (EXIM, NAME_THEN_BRACKET) and helo is None:
+        helo = rdns
+    alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
+    defects = {
+        NOT_AN_ADDRESS: ip is None,
+        NAME_UNCONFIRMED: rdns is not None and (bool(parts.get("forged")) or not dialect.confirmed_names),
+        ADDRESS_ALONE: alone and not dialect.alone_is_peer,
+        TWO_ADDRESSES: _has_address(parts.get("more") or ""),
+    }
+    usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
+    found_defects = tuple(defect for defect, holds in defects.items() if holds)
+    return _Client(helo, rdns, ip, usable_port, bool(parts.get("auth")), found_defects)
+
+
+def _has_address(token: str) -> bool:
+    return any(parse_address(text) is not None for text in _LITERAL.findall(token) if len(text) > 3)
+
+
+def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
+    """The values of WITH, ID, FOR and VIA; the first of each counts."""
+    values: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for token in by_clause[1:]:
+        if token.lower() in _KEYWORDS:
+            current = values.setdefault(token.lower(), []) if token.lower() not in values else []
+        elif current is not None and not token.startswith("("):
+            current.append(token)
+    kept = {key: " ".join(words[:1] if key == "id" else words[:6]).strip("<>,") for key, words in values.items()}
+    return {key: value for key, value in kept.items() if value}
+
+
+def _logged_in(protocol: str | None, via: str | None, clauses: _Clauses) -> bool:
+    if protocol is not None and _LOGGED_IN.fullmatch(protocol.split(" ", 1)[0]):
+        return True
+    web = any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
+    comments = (token for token in (*(clauses.client or ()), *clauses.by) if token.startswith("("))
+    return web or any(_AUTHENTICATED.match(comment) for comment in comments)
+
+
+def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:
+    if date is None:
+        return None, (NO_DATE,)
+    moment = parse_date(date)
+    return (moment, ()) if isinstance(moment, Moment) else (None, (f"its time cannot be read: {moment}",))
+
+
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    if "@" not in text:
+        return ()
+    words = (word.strip(".") for word in _SEPARATORS.split(text))
+    return tuple(dict.fromkeys(word for word in words if 0 < word.find("@") < len(word) - 1))

@@ -1,0 +1,189 @@
+"""Who belongs to the recipient: which hosts may stamp the upper hops, and which clients of theirs are passed over.
+
+Only the contiguous hops from the top are the recipient's, and only by what its own hosts recorded: an address, or a
+name that they confirmed. A HELO and the text of a lower hop are the sender's to choose, so neither makes anybody ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Address, ip_network
+from typing import Final
+
+from abuse_pipeline.model import Hop, IPAddress, IPNetwork
+from abuse_pipeline.networks.addresses import is_documentation, parse_address, special_use, unwrap
+from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
+from abuse_pipeline.trace.received import NO_CLIENT
+from abuse_pipeline.trace.relays import KnownRelay, confirmed_name
+
+_PRIVATE: Final = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
+) + tuple(ip_network(text) for text in ("::1/128", "fc00::/7", "fe80::/10"))
+"""What a host sees of its own neighbours (RFC 1918, 6598, 1122, 3927, 4291, 4193)."""
+
+_FETCHED: Final = re.compile(r"(?:IMAP|POP)", re.IGNORECASE)
+_WITHIN: Final = re.compile(r"(?:LMTP|local\b|LDA\b|SpamAssassin|amavis|dsn\b|pipe\b|Mailbox Transport)", re.IGNORECASE)
+_SUBSCRIBER_LINE: Final = re.compile(
+    r"(?:^|[.\-_\d])(?:dyn|dynamic|pool|pppo?e?|[av]?dsl|cable|dhcp|dial|dialup|ipv6|ftth|client|cust|static|vps)"
+    r"(?:[.\-_\d]|$)|\d{4}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientSide:
+    """domains: registered domains of the reporter and of the recipients, lower-case."""
+
+    domains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRules:
+    """Whom we believe.
+
+    own_relays: addresses of our mail relays. relays: the well-known providers. max_skew: how far the clocks of two hops
+    may disagree. managed: whether an address is in a configured network; then it counts as public whatever the
+    registries say.
+    """
+
+    own_relays: tuple[IPNetwork, ...]
+    relays: tuple[KnownRelay, ...]
+    max_skew: timedelta
+    managed: Callable[[IPAddress], bool]
+
+    def is_own_relay(self, ip: IPAddress) -> bool:
+        return any(ip in network for network in self.own_relays)
+
+    def relay_of(self, hop: Hop) -> KnownRelay | None:
+        """The well-known provider whose relay *hop* recorded as its client."""
+        return next((relay for relay in self.relays if relay.sent_as(hop)), None)
+
+    def provider_of(self, domain: str | None) -> KnownRelay | None:
+        """The well-known provider that signs its Received fields with *domain*."""
+        return next((relay for relay in self.relays if domain in relay.stamps), None)
+
+    def is_public(self, ip: IPAddress) -> bool:
+        """Whether somebody answers for *ip*: a configured network, ordinary space, or documentation (for samples)."""
+        inner = unwrap(ip)
+        return self.managed(ip) or self.managed(inner) or special_use(inner) is None or is_documentation(inner)
+
+
+def is_private(ip: IPAddress) -> bool:
+    return any(ip in network for network in _PRIVATE)
+
+
+def was_fetched(hop: Hop) -> bool:
+    """Whether the recipient fetched the mail from a mailbox of its own (fetchmail, getmail)."""
+    return hop.protocol is not None and _FETCHED.match(hop.protocol) is not None
+
+
+def is_within_one_system(hop: Hop) -> bool:
+    """Whether the protocol is one that a mail system speaks only with itself (RFC 2033 section 1, local delivery)."""
+    return hop.protocol is not None and _WITHIN.match(hop.protocol) is not None
+
+
+def is_handed_in(hop: Hop, provider: KnownRelay | None) -> bool:
+    """Whether a user of *provider* handed the mail in here without an address being recorded.
+
+    `mapi` is how Exchange speaks with its own mail store, for delivery and for submission alike. In a provider's cloud
+    the user on the other side is a stranger, who may have put Received fields into what he submitted.
+    """
+    return provider is not None and hop.protocol is not None and hop.protocol.lower().startswith("mapi")
+
+
+def is_internal_name(host: str | None) -> bool:
+    """Whether *host* names no organisation: an address, `localhost`, a name without registered domain."""
+    return host is not None and registered_domain(host) is None
+
+
+class Household:
+    """The recipient's hosts as the walk from the top learns them. Mutable: it lives for one walk."""
+
+    def __init__(self, side: RecipientSide, rules: TraceRules) -> None:
+        self._reporter = side.domains
+        self._domains = set(side.domains)
+        self._hosts: set[str] = set()
+        self._rules = rules
+
+    def admit(self, hop: Hop) -> None:
+        """Count the host that stamped *hop* to the household."""
+        host = plain_host(hop.by)
+        if host is not None:
+            self._hosts.add(host)
+        domain = stamp_domain(hop.by)
+        if domain is not None:
+            self._domains.add(domain)
+
+    def stamped(self, hop: Hop, above: Hop | None) -> bool:
+        """Whether *hop* can have been stamped by a host of the household that handed it to *above*."""
+        if above is None:
+            return True
+        if hop.by is None:
+            return NO_CLIENT in hop.defects and hop.protocol == "local"
+        host, domain = plain_host(hop.by), stamp_domain(hop.by)
+        if domain is not None and (domain in self._domains or domain in self._provider_domains(above)):
+            return True
+        if was_fetched(above) or (host is not None and host in self._hosts):
+            return True
+        if above.ip is None or is_private(above.ip):
+            return self._neighbour_stamped(host, domain, above)
+        return False
+
+    def _neighbour_stamped(self, host: str | None, domain: str | None, above: Hop) -> bool:
+        """Below a client on the same host or network: an internal name, or the name that this neighbour gave."""
+        if domain is None or (NO_CLIENT in above.defects and is_internal_name(above.by)):
+            return True
+        if above.ip is None:
+            return False
+        return any(host == plain_host(name) or domain == registered_domain(name) for name in (above.helo, above.rdns))
+
+    def _provider_domains(self, above: Hop) -> frozenset[str]:
+        """Further domains of the recipient's provider, where *above* recorded a client inside its own networks."""
+        provider = self._provider_inside(above)
+        return provider.stamps if provider is not None else frozenset()
+
+    def _provider_inside(self, hop: Hop) -> KnownRelay | None:
+        provider = self._rules.provider_of(stamp_domain(hop.by))
+        return provider if provider is not None and hop.ip is not None and provider.is_inside(hop.ip) else None
+
+    def knows_client(self, hop: Hop) -> str | None:
+        """Why the public client of *hop* is the recipient's own, or None when it is not."""
+        if hop.ip is None or self._rules.managed(hop.ip):
+            return None
+        provider = self._provider_inside(hop)
+        if provider is not None:
+            return f"a host inside {provider.name}, which received the mail for the recipient"
+        name = confirmed_name(hop)
+        domain = registered_domain(name)
+        if name is None or domain is None or domain not in self._domains or looks_like_a_line(name, hop.ip):
+            return None
+        return f"{name} (confirmed) is in {domain}, the recipient's domain"
+
+    def could_be_own_server(self, hop: Hop, below: Hop | None) -> bool:
+        """Whether a managed client may be a server of the reporter's own organisation, which relayed what is below."""
+        if hop.ip is None or not self._rules.managed(hop.ip) or self._rules.is_own_relay(hop.ip):
+            return False
+        name = confirmed_name(hop)
+        if name is None or below is None or below.ip is None or registered_domain(name) not in self._reporter:
+            return False
+        return plain_host(below.by) == name and not is_private(below.ip)
+
+
+def looks_like_a_line(name: str, ip: IPAddress) -> bool:
+    """Whether *name* is one of the mass names of access lines and rented hosts, which share their provider's domain."""
+    if _SUBSCRIBER_LINE.search(name):
+        return True
+    if isinstance(ip, IPv4Address):
+        octets = str(ip).split(".")
+        numbers = re.findall(r"\d+", name)
+        return all(octet in [number.lstrip("0") or "0" for number in numbers] for octet in octets[2:])
+    return False
+
+
+def address_in_name(host: str | None) -> IPAddress | None:
+    """The address that stands in place of a host name (`by 10.1.2.3`), if one does; 6to4 forms unwrapped (Gmail)."""
+    ip = parse_address(host) if host else None
+    return unwrap(ip) if ip is not None else None
