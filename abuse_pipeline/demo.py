@@ -23,8 +23,8 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
-from abuse_pipeline.desk import shipped_file
 from abuse_pipeline.errors import AbuseError
+from abuse_pipeline.shipped import shipped_file, write_configuration
 
 # The samples tell of November 2026; at another date they would be too old or in the future.
 NOW = "2026-11-22T12:00:00+09:00"
@@ -87,8 +87,6 @@ def run_demo(say: Say, keep: Path | None = None) -> None:
 
 @contextmanager
 def _place(keep: Path | None) -> Iterator[Place]:
-    from abuse_pipeline.cli.init import write_configuration
-
     folder = keep.resolve() if keep is not None else Path(tempfile.mkdtemp(prefix="abuse-demo-"))
     try:
         write_configuration(folder)

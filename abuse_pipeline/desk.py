@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 
 from abuse_pipeline.api import ParseContext
@@ -16,6 +15,7 @@ from abuse_pipeline.networks import NetworkTable, NetworkTexts, build_table
 from abuse_pipeline.notices import ProviderFacts
 from abuse_pipeline.plugins import Plugins, find_plugins
 from abuse_pipeline.settings import NetworkFiles, Settings
+from abuse_pipeline.shipped import shipped_file
 from abuse_pipeline.trace import TraceRules, load_relays
 from abuse_pipeline.triage import Feed
 
@@ -96,16 +96,3 @@ def _text_of(file: Path, key: str) -> str:
         raise ConfigurationError("is not UTF-8 text", where=str(file), todo="save it as UTF-8") from None
     except OSError as error:
         raise ConfigurationError(f"cannot be read: {error.strerror}", where=f"{file} ({key})") from None
-
-
-def shipped_file(*steps: str) -> Path:
-    """A file or folder that ships with the program: inside the wheel, or in the checkout it runs from.
-
-    Raises ConfigurationError when the installation is incomplete.
-    """
-    package = Path(str(resources.files("abuse_pipeline")))
-    for base in (package / "_data", package.parent):
-        candidate = base.joinpath(*steps)
-        if candidate.exists():
-            return candidate
-    raise ConfigurationError("/".join(steps) + " is missing from the installation", todo="install the package again")

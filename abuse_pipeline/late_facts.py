@@ -13,7 +13,9 @@ from abuse_pipeline.clock import Clock
 from abuse_pipeline.compose import Stamp, gated_reply
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.enrichment import enrich
-from abuse_pipeline.model import Finding, IPAddress
+from abuse_pipeline.errors import WrongState
+from abuse_pipeline.model import Finding, IPAddress, OutgoingState
+from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store
 
 _BATCH = 50
@@ -38,19 +40,21 @@ def _add(ip: IPAddress, findings: tuple[Finding, ...], desk: Desk, store: Store,
     store.add_findings(ip, findings)
     if not any(finding.name == "abuse_contact" and finding.value for finding in findings):
         return
-    for waiting in store.queued_replies_of_ip(ip):
-        _rewrite(waiting.id, waiting.submission, desk, store, now)
+    for reply, submission in store.queued_replies_of_ip(ip):
+        _rewrite(reply, submission, desk, store, now)
 
 
-def _rewrite(id: str, submission: str, desk: Desk, store: Store, now: datetime) -> None:
+def _rewrite(reply: str, submission: str, desk: Desk, store: Store, now: datetime) -> None:
     """Write a waiting reply anew, now that the responsible network's contact is known.
 
     The path up to the decision is repeated instead of kept: it gives the same answer for the same bytes.
     """
-    record = store.submission_with_envelope(submission)
-    raw = store.raw_message(submission)
-    assessment = assess(raw, record.envelope, desk, record.received_at, known=lambda ip: store.findings_of(ip, now))
-    due_at = store.outgoing_record(id).due_at
-    reply = gated_reply(assessment, record.envelope, desk, Stamp(id, store.reply_token(submission), due_at))
-    if reply is not None:
-        store.replace_message(id, reply)
+    raw, envelope = store.raw_message(submission), store.envelope(submission)
+    assessment = assess(raw, envelope, desk, now, known=lambda ip: store.findings_of(ip, now))
+    token = thread_token(store.pseudonym_key, reply)
+    outgoing = gated_reply(assessment, envelope, desk, Stamp(token, token, store.outgoing_record(reply).due_at))
+    if outgoing is not None and outgoing.state is OutgoingState.QUEUED:
+        try:
+            store.replace_message(reply, outgoing.message)
+        except WrongState:
+            return  # it became due meanwhile and leaves as it is; the contact came too late

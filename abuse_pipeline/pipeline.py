@@ -7,15 +7,16 @@ nothing, and being killed in the middle leaves the submission to the next worker
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from abuse_pipeline.assess import Assessment, assess
+from abuse_pipeline.assess import Assessment, KnownFindings, assess
 from abuse_pipeline.clock import Clock
 from abuse_pipeline.compose import Stamp, fact_of, gated_notice, gated_reply, needles_of, status_of
 from abuse_pipeline.desk import Desk
-from abuse_pipeline.model import Finding, HolderKind, IPAddress, JudgedIncident, Outgoing, Status
-from abuse_pipeline.privacy import needles_from_json, needles_to_json
+from abuse_pipeline.model import Finding, HolderKind, IPAddress, JudgedIncident, Outgoing, OutgoingState, Status
+from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
+from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store, UnitOfWork
 from abuse_pipeline.store.records import CaseRecord, Claim
 
@@ -62,12 +63,24 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
             status,
         )
         unit.keep_needles(needles_to_json(needles))
-        cases = tuple(_file(position, judged, unit) for position, judged in enumerate(assessment.incidents))
-        touched = {case.id: case for case in cases if case is not None}
-        notices = [_notice(case, claim, unit, desk, now) for case in touched.values()]
-        reply = _reply(assessment, pseudonym, claim, unit, desk, now)
+        cases = _file(assessment.incidents, unit)
+        work = _Work(claim, assessment, store, unit, desk, now)
+        notices = [_notice(case, work) for case in {case.id: case for case in cases if case is not None}.values()]
+        reply = _reply(pseudonym, work)
         sent = tuple(item for item in (*notices, reply) if item is not None)
     return Processed(assessment, status, pseudonym, tuple(case.id if case else None for case in cases), sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the writing half of the path works with."""
+
+    claim: Claim
+    assessment: Assessment
+    store: Store
+    unit: UnitOfWork
+    desk: Desk
+    now: datetime
 
 
 def _known_to(store: Store, now: datetime) -> KnownFindings:
@@ -77,30 +90,41 @@ def _known_to(store: Store, now: datetime) -> KnownFindings:
     return known
 
 
-def _file(position: int, judged: JudgedIncident, unit: UnitOfWork) -> CaseRecord | None:
-    """Keep one incident, in the open case of its customer and kind when it goes to a customer."""
-    case = None
-    fact = fact_of(judged)
-    if fact is not None and judged.holder.customer is not None:
-        at = judged.origin.moment
-        assert at is not None, "a decision to notify needs a time (triage.decide)"
-        incident = judged.incident
-        case = unit.open_case(judged.holder.customer, incident.category, incident.type, judged.decision.severity, at.at)
-    unit.add_incident(position, judged, case.id if case else None, fact)
-    if judged.origin.ip is not None and judged.holder.kind is not HolderKind.GROUP:
-        unit.want_lookup(judged.origin.ip)
-    return case
+def _file(incidents: tuple[JudgedIncident, ...], unit: UnitOfWork) -> tuple[CaseRecord | None, ...]:
+    """Keep the incidents, each that goes to a customer in the open case of that customer and kind.
+
+    Cases are opened in the order of their keys, whatever the order in the report: workers then cannot wait for each
+    other in a ring.
+    """
+    cases: dict[int, CaseRecord] = {}
+    for position in sorted(range(len(incidents)), key=lambda position: _case_key(incidents[position])):
+        judged = incidents[position]
+        customer, moment = judged.holder.customer, judged.origin.moment
+        if fact_of(judged) is not None and customer is not None and moment is not None:
+            kind = (judged.incident.category, judged.incident.type)
+            cases[position] = unit.open_case(customer, *kind, judged.decision.severity, moment.at)
+    for position, judged in enumerate(incidents):
+        case = cases.get(position)
+        unit.add_incident(position, judged, case.id if case else None, fact_of(judged) if case else None)
+        if judged.origin.ip is not None and judged.holder.kind is not HolderKind.GROUP:
+            unit.want_lookup(judged.origin.ip)
+    return tuple(cases.get(position) for position in range(len(incidents)))
 
 
-def _notice(case: CaseRecord, claim: Claim, store: Store, unit: UnitOfWork, desk: Desk, now: datetime) -> Sent:
+def _case_key(judged: JudgedIncident) -> tuple[str, str, str]:
+    return judged.holder.customer or "", judged.incident.category, judged.incident.type
+
+
+def _notice(case: CaseRecord, work: _Work) -> Sent:
     """The case's notice, written anew from everything that no earlier notice has said.
 
-    A notice that has not left yet takes up this report's facts; one that a person holds stays held.
+    A notice that has not left yet takes up this report's facts; one that is held stays held until a person lets it go.
     """
-    queued = unit.queued_notice(case.id, now)
-    facts = unit.facts_of_case(case.id)
-    id = queued.id if queued is not None else unit.new_id("N")
-    due_at = queued.due_at if queued is not None else now + desk.settings.notices.delay
+    unit, desk, store = work.unit, work.desk, work.store
+    queued = unit.queued_notice(case.id, work.now)
+    facts = unit.facts_of_case(case.id, work.now)
+    id = queued.id if queued is not None else unit.new_id("notice")
+    due_at = queued.due_at if queued is not None else work.now + desk.settings.notices.delay
     submissions = tuple(dict.fromkeys(fact.submission for fact in facts))
     outgoing = gated_notice(
         [fact.fact for fact in facts],
@@ -108,11 +132,11 @@ def _notice(case: CaseRecord, claim: Claim, store: Store, unit: UnitOfWork, desk
         desk.table.customers[case.customer],
         _all_needles(submissions, unit),
         desk,
-        Stamp(store.thread_token(id), store.thread_token(case.id), due_at),
+        Stamp(thread_token(store.pseudonym_key, id), thread_token(store.pseudonym_key, case.id), due_at),
     )
-    if queued is not None and queued.held_by_staff and outgoing.state is OutgoingState.QUEUED:
+    if queued is not None and queued.held and outgoing.state is OutgoingState.QUEUED:
         outgoing = replace(outgoing, state=OutgoingState.HELD, reason=queued.reason)
-    unit.put_notice(id, case.id, case.customer, outgoing, submissions, due_at)
+    unit.put_notice(id, case.id, case.customer, outgoing.message, submissions, outgoing.state, outgoing.reason, due_at)
     return Sent(id, outgoing)
 
 
@@ -120,17 +144,16 @@ def _all_needles(submissions: Sequence[str], unit: UnitOfWork) -> list[Needle]:
     return [needle for text in unit.needles_of(submissions).values() for needle in needles_from_json(text)]
 
 
-def _reply(
-    assessment: Assessment, pseudonym: str | None, claim: Claim, store: Store, unit: UnitOfWork, desk: Desk, now: datetime
-) -> Sent | None:
+def _reply(pseudonym: str | None, work: _Work) -> Sent | None:
     """The answer to the reporter, unless they had enough of them today (RFC 3834 section 2)."""
-    if pseudonym is None or unit.replies_to_since(pseudonym, now - _DAY) >= desk.settings.replies.per_sender_per_day:
+    unit, replies = work.unit, work.desk.settings.replies
+    if pseudonym is None or unit.replies_to_since(pseudonym, work.now - _DAY) >= replies.per_sender_per_day:
         return None
-    id = unit.new_id("A")
-    due_at = now + desk.settings.replies.delay
-    token = store.thread_token(id)
-    outgoing = gated_reply(assessment, claim.submission.envelope, desk, Stamp(token, token, due_at))
+    id = unit.new_id("reply")
+    due_at = work.now + replies.delay
+    token = thread_token(work.store.pseudonym_key, id)
+    outgoing = gated_reply(work.assessment, work.claim.submission.envelope, work.desk, Stamp(token, token, due_at))
     if outgoing is None:
         return None
-    unit.put_reply(id, outgoing, due_at)
+    unit.put_reply(outgoing.message, outgoing.state, outgoing.reason, due_at, id)
     return Sent(id, outgoing)

@@ -17,6 +17,7 @@ from abuse_pipeline.clock import Clock
 from abuse_pipeline.crew import Crew
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.errors import AbuseError
+from abuse_pipeline.intake.archives import MAX_MESSAGE_BYTES
 from abuse_pipeline.intake.folder import FolderWatcher
 from abuse_pipeline.intake.smtp import start_smtp
 from abuse_pipeline.intake.spool import Spool
@@ -83,7 +84,9 @@ async def _watch(desk: Desk, spool: Spool, clock: Clock, stop: asyncio.Event) ->
     folder = desk.settings.intake.folder
     assert folder is not None, "serve starts a watcher only where one is configured"
     log.info("folder watcher looks into %s", folder.path)
-    await FolderWatcher(folder, spool, clock, desk.settings).run(stop)
+    smtp = desk.settings.intake.smtp
+    limit = smtp.max_message_bytes if smtp is not None else MAX_MESSAGE_BYTES
+    await FolderWatcher(folder, spool, clock, desk.settings.archives, limit).run(stop)
 
 
 async def _keep_crew(crew: Crew, stop: asyncio.Event) -> None:

@@ -116,7 +116,7 @@ def assign(case_id: str, assignee: str, who: str, config: Path) -> None:
       abuse cases assign K-7Q2M9K sato
     """
     with desk_and_store(config) as (_, store):
-        store.assign_case(case_id, who, assignee)
+        store.assign(case_id, who, assignee)
     print_line(f"{case_id}: assigned to {assignee}")
 
 

@@ -70,16 +70,20 @@ _Ruling = tuple[Disposition, str, tuple[Missing, ...]]
 
 
 def decide(incident: Incident, origin: Origin, holder: Holder, circumstances: Circumstances) -> Decision:
-    """What is to happen with *incident*. The first rule that applies decides; its reason comes first."""
+    """What is to happen with *incident*. The first rule that applies decides; its reason comes first.
+
+    The tracer's reasons are not repeated here: they name hosts of the reporter's side, and a decision's reasons stand
+    outside the vault.
+    """
     matter = _Matter(incident, origin, holder, circumstances)
     severity = severity_of(incident.category, incident.type)
     for rule in _RULES:
         ruling = rule(matter)
         if ruling is not None:
             disposition, reason, missing = ruling
-            return Decision(disposition, (reason, origin.reason, holder.reason), severity, missing)
+            return Decision(disposition, (reason, holder.reason), severity, missing)
     reason = f"{origin.ip} is believed and was held by {holder.customer} at that moment"
-    return Decision(Disposition.NOTIFY_CUSTOMER, (reason, origin.reason, holder.reason), severity)
+    return Decision(Disposition.NOTIFY_CUSTOMER, (reason, holder.reason), severity)
 
 
 def _staff(reason: str) -> _Ruling:
@@ -108,11 +112,11 @@ def _no_origin(matter: _Matter) -> _Ruling | None:
         return _ask("the report lacks what we need to find the origin", *matter.incident.missing)
     if not origin.hops:
         lacks = Missing.HEADERS if matter.incident.category in ("messaging", "content") else Missing.ADDRESS
-        return _ask(origin.reason, lacks)
+        return _ask("the report carries no Received chain and no address", lacks)
     undecidable = (Verdict.BROKEN, Verdict.UNREADABLE, Verdict.CLAIMED)
     if any(judged.verdict in undecidable for judged in origin.hops):
-        return _staff(f"the chain cannot be decided: {origin.reason}")
-    return _ask(origin.reason, Missing.ADDRESS)
+        return _staff("the chain of the reported message cannot be decided")
+    return _ask("the chain of the reported message never shows where it came from", Missing.ADDRESS)
 
 
 def _only_claimed(matter: _Matter) -> _Ruling | None:
