@@ -92,7 +92,7 @@ class ArfParser:
         for each in feedback:
             _check(each)
         complaints = [each for each in feedback if _type_of(each) not in _NO_INCIDENT]
-        incidents = tuple(_incident(each, mail, context.limits) for each in complaints)
+        incidents = tuple(_incident(each, context.limits) for each in complaints)
         machine = sources[0] is mail
         if incidents:
             return Report("arf", incidents, machine=machine)
@@ -185,7 +185,7 @@ def _type_of(feedback: _Feedback) -> str:
     return re.split(r"[\s;(]", word + " ", maxsplit=1)[0][:64]
 
 
-def _incident(feedback: _Feedback, mail: Mail, limits: MailLimits) -> Incident:
+def _incident(feedback: _Feedback, limits: MailLimits) -> Incident:
     kind = _type_of(feedback)
     category, type_ = _KINDS.get(kind, ("messaging", "spam"))
     message = _reported_message(feedback.reported, limits)
@@ -202,7 +202,7 @@ def _incident(feedback: _Feedback, mail: Mail, limits: MailLimits) -> Incident:
         source_time_problem=problem,
         urls=_urls(feedback.all("reported-uri")),
         feedback_type=kind or None,
-        staff_reason=_staff_reason(kind, feedback, mail),
+        staff_reason=_staff_reason(kind, feedback),
         missing=() if traceable else _missing(address, when, problem),
     )
 
@@ -216,12 +216,12 @@ def _reported_message(part: Part | None, limits: MailLimits) -> Mail | None:
     return as_message(part.content(), limits)
 
 
-def _staff_reason(kind: str, feedback: _Feedback, mail: Mail) -> str | None:
-    """Unknown types are as good as "other" (RFC 5965 section 6); a missing one needs another sign of a complaint."""
+def _staff_reason(kind: str, feedback: _Feedback) -> str | None:
+    """Unknown types are as good as "other" (RFC 5965 section 6). A missing one could have been not-spam: only a field
+    that says abuse stands in for it, not the prose of part 1, which is no part of the report (section 2, item g)."""
     if kind:
         return _FOR_STAFF.get(kind)
-    says_abuse = feedback.first("abuse-type") or re.search(r"\b(?:abuse|spam)\b", mail.text()[:4096], re.IGNORECASE)
-    return None if says_abuse else _UNTYPED
+    return None if feedback.first("abuse-type") else _UNTYPED
 
 
 def _source_ip(feedback: _Feedback) -> IPAddress | None:

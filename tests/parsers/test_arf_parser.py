@@ -187,12 +187,12 @@ def test_version_is_not_a_reason_to_refuse(version: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "first", "staff"),
     [
-        ("User-Agent: x\nVersion: 1\nSource-IP: 192.0.2.7\n", "This is an email abuse report.", False),
+        ("User-Agent: x\nVersion: 1\nSource-IP: 192.0.2.7\n", "This is an email abuse report.", True),
         ("User-Agent: x\nVersion: 1\nAbuse-Type: complaint\n", "Hello.", False),
         ("User-Agent: x\nVersion: 1\nSource-IP: 192.0.2.7\n", "Hello.", True),
     ],
 )
-def test_a_missing_type_is_abuse_only_when_something_says_so(fields: str, first: str, staff: bool) -> None:
+def test_a_missing_type_is_abuse_only_when_a_field_says_so(fields: str, first: str, staff: bool) -> None:
     (incident,) = parse(report(fields, first=first)).incidents
     assert incident.feedback_type is None
     assert (incident.staff_reason is not None) is staff
