@@ -33,7 +33,7 @@ class Transaction:
         self.connection = connection
 
     def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
-        """Execute and give the number of rows changed."""
+        """Execute; of an UPDATE or DELETE, gives the number of rows changed."""
         with translated():
             result = self.connection.execute(statement, parameters)
             count: int = getattr(result, "rowcount", -1)

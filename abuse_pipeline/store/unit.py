@@ -124,7 +124,8 @@ class UnitOfWork:
     def _make_case(self, kind: dict[str, str], at: datetime) -> None:
         id = self._ids.new("K", self.now)
         row = {"id": id, **kind, "state": "open", "incidents": 0, "first_at": at, "last_at": at}
-        if self._transaction.run(insert_or(cases).on_conflict_do_nothing(), row) == 1:
+        made = insert_or(cases).on_conflict_do_nothing().returning(cases.c.id)
+        if self._transaction.value(made, row) is not None:
             add_history(self._transaction, id, self.now, (DESK, "opened", f"first reported in {self._submission}"))
 
     def add_incident(self, position: int, judged: JudgedIncident, case_id: str | None, fact: NoticeFact | None) -> str:
