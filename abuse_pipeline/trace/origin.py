@@ -124,10 +124,10 @@ def _to_the_handover(walk: _Walk, household: Household) -> str | None:
 
 def _hand_over(walk: _Walk, hop: Hop, household: Household) -> str | None:
     below = walk.hops[hop.index + 1] if hop.index + 1 < len(walk.hops) else None
-    if household.could_be_own_server(hop, below):
-        reason = f"{hop.ip} is in our network and may be the reporter's own server: staff must decide"
-        walk.judge(Verdict.BROKEN, reason)
-        return reason
+    own_relay = hop.ip is not None and walk.rules.is_own_relay(hop.ip)
+    if not own_relay and (doubt := household.doubt(hop, below)):
+        walk.judge(Verdict.BROKEN, doubt)
+        return doubt
     walk.judge(Verdict.HANDOVER, f"{hop.by or 'the receiving host'} recorded {hop.ip} as its client{_skew(walk, hop)}")
     return None
 

@@ -29,14 +29,16 @@ NOT_AN_ADDRESS: Final = "what stands for the client's address is no address"
 TWO_ADDRESSES: Final = "two addresses stand where the client's belongs"
 ADDRESS_ALONE: Final = "the address stands alone: it may be what the client said of itself"
 NAME_UNCONFIRMED: Final = "the client's name is not confirmed"
+NAME_FORGED: Final = "the client's name does not lead back to its address"
 NO_BY: Final = "does not say which host wrote it"
 NO_DATE: Final = "no date"
 
 _TOKEN: Final = re.compile(r"[();]|[^\s();]+")
+_FROM_HELO: Final = re.compile(r"(from) ([^\s()]+)(?= |$)", re.IGNORECASE)
 _CONTROL: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 _CHATTER: Final = re.compile(
     r"\((?:using (?:TLS|SSL|unknown)|Client (?:CN|did)|No client cert|not verified|TLS[: ]|SSL[: ]|version=|cipher"
-    r"|envelope-|misconfigured sender|sender |(?:\S{1,20} )?auth(?:enticated|:| )|account |user[ =]|added by )",
+    r"|envelope-|misconfigured sender|sender |(?:\S{1,20} )?auth(?:enticated|:| )|user[ =]|added by )",
     re.IGNORECASE,
 )
 _AUTHENTICATED: Final = re.compile(
@@ -142,10 +144,11 @@ def _dividing_by(tokens: list[str], places: list[int]) -> int:
 
 def _split(text: str) -> tuple[list[str], str | None, bool]:
     """Words and comments of *text* before its last semicolon outside comments, what follows it, brackets match."""
-    tokens: list[str] = []
+    start = _FROM_HELO.match(text)
+    tokens = [start[1], start[2]] if start else []
     depth, begin, balanced = 0, 0, True
     date_from, words_before_date = -1, 0
-    for found in _TOKEN.finditer(text):
+    for found in _TOKEN.finditer(text, start.end() if start else 0):
         token = found[0]
         if token == "(":
             if depth == 0:
@@ -221,7 +224,8 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
     alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
     defects = {
         NOT_AN_ADDRESS: ip is None,
-        NAME_UNCONFIRMED: rdns is not None and (bool(parts.get("forged")) or not dialect.confirmed_names),
+        NAME_FORGED: rdns is not None and bool(parts.get("forged")),
+        NAME_UNCONFIRMED: rdns is not None and not dialect.confirmed_names,
         ADDRESS_ALONE: alone and not dialect.alone_is_peer,
         TWO_ADDRESSES: _has_address(parts.get("more") or ""),
     }

@@ -12,7 +12,7 @@ from typing import Any, Final
 from abuse_pipeline.errors import ConfigurationError
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
 from abuse_pipeline.trace.domains import plain_host
-from abuse_pipeline.trace.received import NAME_UNCONFIRMED
+from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED
 
 _KEYS: Final = ("name", "names", "networks", "inside", "stamps", "vouches")
 _VOUCHES: Final = ("received",)
@@ -51,7 +51,8 @@ class KnownRelay:
 
 def confirmed_name(hop: Hop) -> str | None:
     """The client's name where the writing host confirmed it by a forward look-up; a HELO never counts."""
-    return None if NAME_UNCONFIRMED in hop.defects else plain_host(hop.rdns)
+    doubtful = NAME_UNCONFIRMED in hop.defects or NAME_FORGED in hop.defects
+    return None if doubtful else plain_host(hop.rdns)
 
 
 def load_relays(text: str, where: str) -> tuple[KnownRelay, ...]:

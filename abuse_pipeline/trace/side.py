@@ -16,7 +16,7 @@ from typing import Final
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
 from abuse_pipeline.networks.addresses import is_documentation, parse_address, special_use, unwrap
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
-from abuse_pipeline.trace.received import NO_CLIENT
+from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED, NO_CLIENT
 from abuse_pipeline.trace.relays import KnownRelay, confirmed_name
 
 _PRIVATE: Final = tuple(
@@ -162,14 +162,25 @@ class Household:
             return None
         return f"{name} (confirmed) is in {domain}, the recipient's domain"
 
-    def could_be_own_server(self, hop: Hop, below: Hop | None) -> bool:
-        """Whether a managed client may be a server of the reporter's own organisation, which relayed what is below."""
-        if hop.ip is None or not self._rules.managed(hop.ip) or self._rules.is_own_relay(hop.ip):
-            return False
-        name = confirmed_name(hop)
-        if name is None or below is None or below.ip is None or registered_domain(name) not in self._reporter:
-            return False
-        return plain_host(below.by) == name and not is_private(below.ip)
+    def doubt(self, hop: Hop, below: Hop | None) -> str | None:
+        """Why it cannot be told whether the public client of *hop* is the recipient's own server or the other side.
+
+        Only a client whose name is in the recipient's domain, and which seems to have relayed what is below, is in
+        doubt: when it is in our network (it may be the reporter's own server), or when nobody confirmed the name.
+        """
+        name = plain_host(hop.rdns)
+        if hop.ip is None or name is None or below is None or below.ip is None or NAME_FORGED in hop.defects:
+            return None
+        if plain_host(below.by) != name or is_private(below.ip) or self._rules.relay_of(hop) is not None:
+            return None
+        domain = registered_domain(name)
+        if self._rules.managed(hop.ip):
+            return (
+                f"{hop.ip} is in our network and may be the reporter's own server" if domain in self._reporter else None
+            )
+        if domain in self._domains and NAME_UNCONFIRMED in hop.defects:
+            return f"{hop.ip} calls itself {name}, a name of the recipient that nobody confirmed"
+        return None
 
 
 def looks_like_a_line(name: str, ip: IPAddress) -> bool:

@@ -1,0 +1,96 @@
+"""Received fields of every dialect, a file each: a line and the fields it must give. A field left out must be None."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from abuse_pipeline.model import Hop
+from abuse_pipeline.trace import read_hop
+
+CASES = [
+    pytest.param(line, id=f"{file.stem}-{number}")
+    for file in sorted((Path(__file__).parent / "dialects").glob("*.toml"))
+    for number, line in enumerate(tomllib.loads(file.read_text(encoding="utf-8"))["line"], start=1)
+]
+POSTFIX = (
+    "from {helo} (unknown [203.0.113.5]) by mx.example.jp (Postfix) with ESMTP id A; Fri, 20 Nov 2026 14:03:12 +0900"
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_line_gives_its_fields(case: dict[str, Any]) -> None:
+    hop = read_hop(0, case["received"])
+    assert str(hop.ip) == case["ip"] if "ip" in case else hop.ip is None, hop.defects
+    for name in ("helo", "rdns", "port", "by", "protocol", "queue_id", "authenticated"):
+        if name in case:
+            assert getattr(hop, name) == case[name], name
+    if "at" in case:
+        assert hop.stamped_at is not None
+        assert hop.stamped_at.at == datetime.fromisoformat(case["at"])
+        assert hop.stamped_at.precision == case.get("precision", "second")
+    if "defects" in case:
+        assert list(hop.defects) == case["defects"]
+    if "addresses" in case:
+        assert list(hop.envelope_addresses) == case["addresses"]
+
+
+_LINES = [case.values[0]["received"] for case in CASES]  # type: ignore[index]
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_mutilated_line_ends_in_a_hop(data: st.DataObject) -> None:
+    line = data.draw(st.sampled_from(_LINES))
+    begin, end = sorted((data.draw(st.integers(0, len(line))), data.draw(st.integers(0, len(line)))))
+    piece = data.draw(st.text(alphabet=st.one_of(st.sampled_from("()[];<> \tby:.@1"), st.characters()), max_size=20))
+    hop = read_hop(3, line[:begin] + piece + line[end:])
+    assert isinstance(hop, Hop)
+    assert hop.index == 3
+    if hop.ip is not None:
+        assert hop.ip.version in (4, 6)
+
+
+_HELO = st.text(alphabet=st.sampled_from("()[]; by1.92.0.2.4@<>HELO=\t\nabc\"'\\:"), min_size=1, max_size=60)
+
+
+@given(_HELO)
+@settings(max_examples=500, deadline=None)
+def test_no_helo_moves_the_address(helo: str) -> None:
+    hop = read_hop(0, POSTFIX.format(helo=helo))
+    assert hop.ip in (None, ip_address("203.0.113.5")), hop
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["(", ")", "()", "(a", "a", " by ", "[", "[1.2.3.4] ", "from ", ";", "@", "a@b ", "\u3042", "((()))", ":", "1."],
+)
+@pytest.mark.parametrize("size", [60_000, 1_000_000])
+def test_a_huge_field_is_read_in_bounded_time(piece: str, size: int) -> None:
+    raw = POSTFIX.format(helo=(piece * size)[:size])
+    begin = time.process_time()
+    hop = read_hop(0, raw)
+    elapsed = time.process_time() - begin
+    assert hop.ip in (None, ip_address("203.0.113.5"))
+    assert elapsed < (0.05 if size == 1_000_000 else 0.2)
+
+
+def test_ten_kilobytes_of_helo_shift_nothing() -> None:
+    hop = read_hop(0, POSTFIX.format(helo="x" * 10_240))
+    assert (str(hop.ip), hop.by) == ("203.0.113.5", "mx.example.jp")
+
+
+def test_a_thousand_hops_are_read_fast() -> None:
+    lines = [POSTFIX.format(helo=f"h{number}.example") for number in range(1000)]
+    begin = time.process_time()
+    hops = [read_hop(number, line) for number, line in enumerate(lines)]
+    assert time.process_time() - begin < 0.5
+    assert all(hop.ip is not None for hop in hops)
