@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from abuse_pipeline.charsets import decode
@@ -16,8 +15,9 @@ from abuse_pipeline.charsets import decode
 Field = tuple[str, bytes]
 
 _LOGICAL_LINE = re.compile(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?")
-_FOLD = re.compile(rb"\r?\n")
+_BREAK = re.compile(r"[\r\n]+")
 _MBOX = (b"From ", b">From ")
+_NO_FIELD = (*_MBOX, b" ", b"\t")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?([^?\r\n]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"[ \t\r\n]*")
@@ -45,12 +45,16 @@ def split_fields(raw: bytes) -> tuple[Field, ...]:
     ends the header: what follows is body, as Postfix, the stdlib and fast-mail-parser have it.
     """
     fields: list[Field] = []
-    for found in _logical_lines(raw):
+    for found in _LOGICAL_LINE.finditer(raw, 0, header_length(raw)):
         line = found[0]
-        named = None if found.start() == 0 and line.startswith(_MBOX) else _NAME.match(line)
+        named = _NAME.match(line)
         if named is not None:
             value = line[named.end() :].strip()
-            fields.append((named[1].decode("ascii"), _FOLD.sub(b"", value) if b"\n" in value else value))
+            if b"\n" in value or b"\r" in value:
+                value = value.replace(b"\r\n", b"").replace(b"\n", b"").replace(b"\r", b" ")
+            fields.append((named[1].decode("ascii"), value))
+        elif _ends_header(found):
+            break
     return tuple(fields)
 
 
@@ -61,23 +65,24 @@ def first(fields: tuple[Field, ...], name: str) -> bytes:
 
 def body_of(raw: bytes) -> bytes:
     """What follows the header of *raw*: after the blank line, or from the line on that ends the header."""
-    end = 0
-    for found in _logical_lines(raw):
-        end = found.end()
+    end = header_length(raw)
+    for found in _LOGICAL_LINE.finditer(raw, 0, end):
+        if _ends_header(found):
+            return raw[found.start() :]
     return raw[end:].removeprefix(b"\r").removeprefix(b"\n")
 
 
-def _logical_lines(raw: bytes) -> Iterator[re.Match[bytes]]:
-    """The folded lines of the header, up to the blank line or the first line without a colon."""
-    for found in _LOGICAL_LINE.finditer(raw, 0, header_length(raw)):
-        line = found[0].partition(b"\n")[0]
-        if b":" not in line and not (found.start() == 0 and line.startswith((*_MBOX, b" ", b"\t"))):
-            return
-        yield found
+def _ends_header(line: re.Match[bytes]) -> bool:
+    """Whether a folded line of the header block cannot be a field: there is no colon in it."""
+    text = line[0]
+    return b":" not in text.partition(b"\n")[0] and not (line.start() == 0 and text.startswith(_NO_FIELD))
 
 
 def decode_value(value: bytes) -> str:
-    """A field value as text: encoded-words decoded (RFC 2047), raw 8-bit and ISO-2022-JP bytes by detection."""
+    """A field value as text: encoded-words decoded (RFC 2047), raw 8-bit and ISO-2022-JP bytes by detection.
+
+    Line breaks that encoded-words bring in become blanks: whoever copies the value must not write a new field.
+    """
     if b"=?" not in value:
         return decode(value)
     out: list[str] = []
@@ -94,7 +99,7 @@ def decode_value(value: bytes) -> str:
         position = found.end()
     out.append(_decode_words(run))
     out.append(decode(value[position:]))
-    return "".join(out)
+    return _BREAK.sub(" ", "".join(out))
 
 
 def _decode_words(words: list[tuple[str, str, bytes]]) -> str:

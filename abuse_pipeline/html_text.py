@@ -58,11 +58,11 @@ def strip_tags(html: str) -> str:
     """Tags, comments, scripts and styles removed, entities decoded, block elements as line breaks. Linear."""
     out: list[str] = []
     lower = html.lower()
-    position, end = 0, len(html)
+    position, end, last_close = 0, len(html), html.rfind(">")
     while position < end:
         opened = _MARKUP.search(html, position)
-        if opened is None:
-            break
+        if opened is None or opened.start() > last_close:
+            break  # what never closes is text, not a tag
         start = opened.start()
         out.append(html[position:start])
         position, mark = _skip_markup(html, lower, start)
@@ -80,8 +80,6 @@ def _skip_markup(html: str, lower: str, start: int) -> tuple[int, str]:
     named = _TAG.match(html, start)
     name = named[2].lower() if named is not None else ""
     stop = html.find(">", start)
-    if stop < 0:
-        return len(html), ""
     if name in _HIDDEN and not html.startswith("</", start):
         close = lower.find(f"</{name}", stop)
         stop = html.find(">", close) if close >= 0 else len(html) - 1

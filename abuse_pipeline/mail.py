@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property, partial
 
-from fast_mail_parser import DecodeError, ParseError, PyLazyMimePart, parse_email_tree
+from fast_mail_parser import DecodeError, ParseError, PyLazyMimePart, parse_email_tree, walk
 
 from abuse_pipeline import second_reader
 from abuse_pipeline.charsets import decode
@@ -199,8 +199,10 @@ def _read(raw: bytes, budget: _Budget, depth: int) -> Mail:
         except ParseError as refusal:
             refused = type(refusal).__name__
         else:
-            place = Place(readable, len(node.children))
-            return Mail(raw, _part(node, budget, depth + 1, place), "fast-mail-parser", defects)
+            if not (node.children and any(map(_is_hollow, walk(node)))) and not _is_hollow(node):
+                place = Place(readable, len(node.children))
+                return Mail(raw, _part(node, budget, depth + 1, place), "fast-mail-parser", defects)
+            refused = "a multipart without parts"
     message = second_reader.read(readable, budget.limits)
     place = Place(readable, len(second_reader.children(message)))
     root = _second_part(message, budget, depth + 1, place)
@@ -213,6 +215,9 @@ def _repaired(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
         defects.append("bare CR line ends")
+    if b"\r\r\n" in raw[: header_length(raw)]:
+        raw = raw.replace(b"\r\r\n", b"\r\n")
+        defects.append("CR CR LF line ends")
     blank = _BLANK_LINES.match(raw)
     if blank is not None and starts_with_field(raw[blank.end() : blank.end() + _LONG_LINE]):
         # Gmail's "show original", saved from a browser, begins with a line of blanks.
@@ -272,6 +277,17 @@ def _part(node: PyLazyMimePart, budget: _Budget, depth: int, place: Place) -> Pa
     )
 
 
+def _is_hollow(node: PyLazyMimePart) -> bool:
+    """Whether this is a multipart in which fast-mail-parser found nothing.
+
+    Its boundary is missing or another one, or begins as the boundary of the multipart around it does (``==_`` and
+    ``==_.REL``: it takes the one for the other). The second reader tells these apart.
+    """
+    if node.encoded_size is not None or node.is_message or len(node.children) > 1:
+        return False
+    return not any(child.headers or child.children or (child.encoded_size or 0) > 4 for child in node.children)
+
+
 def _valid_type(content_type: str) -> str:
     """RFC 2045 section 5.2: what is no ``type/subtype`` is read as plain text."""
     return content_type if _TYPE.fullmatch(content_type) else "text/plain"
@@ -282,7 +298,12 @@ _TYPE = re.compile(r"[!#$&+.^_`|~*%'0-9a-z{}-]+/[!#$&+.^_`|~*%'0-9a-z{}-]+")
 
 def _decoded_size(node: PyLazyMimePart) -> int:
     encoded = node.encoded_size or 0
+    if encoded < _SMALL:  # not worth building the node's header
+        return encoded
     return encoded * 3 // 4 if _encoding(node) == "base64" else encoded
+
+
+_SMALL = 256
 
 
 def _embedded_leaf(raw: bytes, budget: _Budget, depth: int) -> Callable[[], Mail] | None:
@@ -304,6 +325,8 @@ def _second_part(message: Message, budget: _Budget, depth: int, place: Place) ->
         encoded = body_of(raw) if raw is not None else second_reader.encoded_content(message)
         content = decode_transfer(encoded, first(fields, "content-transfer-encoding").decode("ascii", "replace"))
     kind = message.get_content_type()
+    if not inner and message.get_content_maintype() == "multipart":
+        kind = "text/plain"  # its boundary never comes: what it says must not be seen by nobody
     budget.spend(0 if kind in EMBEDDED else len(content), depth)
     embedded = _embedded_leaf(content, budget, depth) if kind in EMBEDDED else None
     return Part(

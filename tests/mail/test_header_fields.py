@@ -36,6 +36,7 @@ def halves(data: bytes, cut: int, charset: bytes) -> bytes:
         (b'"' + word("件", "utf-8", "utf-8") + b'" <a@example.jp>', '"件" <a@example.jp>'),
         (b"=?utf-8?q?caf=C3=A9_x?=", "café x"),
         (b"=?iso-8859-1?Q?a b?=", "a b"),
+        (b"=?utf-8?Q?a=0D=0ABcc:_x?=", "a Bcc: x"),
         (b"=?x-unknown?B?" + base64.b64encode("迷惑メール".encode()) + b"?=", "迷惑メール"),
         (b"=?utf-8?B?6L+35oOR", "=?utf-8?B?6L+35oOR"),
         (b"=?utf-8?B?6L+35oOR!!?=", "迷惑"),
@@ -96,6 +97,14 @@ def test_raw_headers_are_unfolded_and_otherwise_as_written() -> None:
         "from c.example  by d.example",
         "=?utf-8?q?last?=",
     )
+
+
+@pytest.mark.parametrize("fold", [b"\r\n ", b"\n\t", b"\r\r\n ", b"\r "])
+def test_no_line_break_is_left_in_a_value(fold: bytes) -> None:
+    mail = read_mail(b"X-A: 1\r\nSubject: a" + fold + b"b\r\nX-B: 2\r\n\r\n", LIMITS)
+    assert mail.raw_headers("subject")[0].split() == ["a", "b"]
+    assert not set("\r\n") & set(mail.raw_headers("subject")[0])
+    assert (mail.header("x-a"), mail.header("x-b")) == ("1", "2")
 
 
 def test_line_without_colon_ends_the_header() -> None:
