@@ -177,7 +177,7 @@ def _next(original: Callable[[int], bytes], watch: _Watch) -> bytes:
         watch.fail("the answer broke off")
 
 
-class _Redirects(HTTPRedirectHandler):
+class Redirects(HTTPRedirectHandler):
     """Follows a registry to its sister registry, but never from https to anything less."""
 
     max_redirections = _MOST_REDIRECTS
@@ -200,7 +200,7 @@ def _opener(watch: _Watch) -> OpenerDirector:
         HTTPHandler(),
         HTTPSHandler(),
         _Bounds(watch),
-        _Redirects(),
+        Redirects(),
         HTTPErrorProcessor(),
         HTTPDefaultErrorHandler(),
     )

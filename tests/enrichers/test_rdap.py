@@ -8,8 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPMessage
+from io import BytesIO
 from ipaddress import ip_address
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request
 
 import pytest
 import pytest_asyncio
@@ -17,6 +21,7 @@ from servers import RdapReply, RdapServer, card, email, entity, network, rdap_se
 
 from abuse_pipeline.api import Enricher, LookupContext, LookupUnavailable
 from enrichers.rdap import RdapAbuseContact
+from enrichers.rdap_http import Redirects
 
 NOW = datetime(2026, 11, 20, 5, 3, 12, tzinfo=UTC)
 IP = ip_address("3fff:100::7")
@@ -157,6 +162,15 @@ async def test_a_sister_registry_is_followed_to(registry: RdapServer) -> None:
     registry.replies[PATH] = RdapReply(status=302, headers={"Location": f"{registry.url}/other/{PATH}"})
     registry.replies[f"other/{PATH}"] = RdapReply.of(shapes("abuse@isp.example")["apnic"])
     assert (await ask(registry))["abuse_contact"] == "abuse@isp.example"
+
+
+def test_never_from_https_to_less() -> None:
+    secure = Request("https://rdap.example/ip/3fff:100::7")
+    with pytest.raises(HTTPError, match="redirect away from https"):
+        Redirects().redirect_request(secure, BytesIO(), 302, "Found", HTTPMessage(), "http://rdap.example/")
+    followed = Redirects().redirect_request(secure, BytesIO(), 302, "Found", HTTPMessage(), "https://other.example/")
+    assert followed is not None
+    assert followed.full_url == "https://other.example/"
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,28 @@ async def test_one_that_ignores_its_cancellation_is_left_behind() -> None:
     await asyncio.sleep(0.05)
 
 
+async def test_what_is_given_up_does_not_run_on() -> None:
+    ended: list[IPAddress] = []
+
+    async def notice(ip: IPAddress, context: LookupContext) -> tuple[Finding, ...]:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(ip)
+        return ()
+
+    await ask(IP, a=Scripted(notice))
+    await asyncio.sleep(0.05)
+    assert ended == [IP]
+    shutting_down = asyncio.create_task(ask(OTHER, a=Scripted(notice)))
+    await asyncio.sleep(0.1)
+    shutting_down.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await shutting_down
+    await asyncio.sleep(0.05)
+    assert ended == [IP, OTHER]
+
+
 async def test_nobody_speaks_in_anothers_name_or_at_length() -> None:
     posing = Finding("rdap", "ptr\n", "198.51.100.1", "line\r\n" + "x" * 10_000, datetime(2026, 1, 1))  # noqa: DTZ001
     [finding] = (await ask(IP, a=Scripted(_answers((posing,)))))[IP]

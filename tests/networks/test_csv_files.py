@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -51,6 +52,15 @@ def test_what_a_spreadsheet_writes() -> None:
     assert lists.customers["C-1042"].notice_address == "a..b.@aozora.example"
     assert str(lists.assignments[0].prefix) == "192.0.2.7/32"
     assert not lists.assignments[0].timed
+
+
+def test_the_lists_that_ship() -> None:
+    folder = Path(__file__).parents[2] / "config"
+    shipped = {name: ((folder / f"{name}.csv").read_text("utf-8"), f"{name}.csv") for name in NetworkTexts.__slots__}
+    lists = read_lists(NetworkTexts(**shipped))
+    assert lists.networks
+    assert lists.group_companies
+    assert {row.customer for row in lists.assignments} <= set(lists.customers)
 
 
 def test_times_become_utc() -> None:
