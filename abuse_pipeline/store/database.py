@@ -87,7 +87,7 @@ def connect_database(url: str, busy_timeout: timedelta) -> Database:
         return _sqlite(sqlite_path(url), busy_timeout)
     try:
         parsed = make_url(url)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, ValueError):
         raise ConfigurationError("cannot be read as a database URL", where="store.url") from None
     return _postgresql(parsed, busy_timeout)
 
