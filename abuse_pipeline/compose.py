@@ -17,6 +17,7 @@ from abuse_pipeline.model import (
     Disposition,
     Envelope,
     HolderKind,
+    Identity,
     JudgedIncident,
     Language,
     NoticeFact,
@@ -32,7 +33,7 @@ from abuse_pipeline.notices import (
     compose_reply,
     may_reply,
 )
-from abuse_pipeline.privacy import CommonProperty, Needle, check_leaks, collect_needles
+from abuse_pipeline.privacy import CommonProperty, Needle, check_leaks, collect_needles, without_common
 from abuse_pipeline.trace import registered_domain
 
 WAITING_FOR_APPROVAL = "waits for approval by staff"
@@ -49,9 +50,9 @@ class Stamp:
 
 def fact_of(judged: JudgedIncident) -> NoticeFact | None:
     """What a notice may say about *judged*; None when it does not go to a customer."""
-    if judged.decision.disposition is not Disposition.NOTIFY_CUSTOMER or judged.origin.ip is None:
-        return None
     incident, origin = judged.incident, judged.origin
+    if judged.decision.disposition is not Disposition.NOTIFY_CUSTOMER or origin.ip is None:
+        return None
     attack = incident.category in ("connection", "infrastructure", "vulnerability") and incident.message is None
     return NoticeFact(
         category=incident.category,
@@ -84,17 +85,29 @@ def needles_of(assessment: Assessment, raw: bytes, envelope: Envelope, desk: Des
     return collect_needles(assessment.mail, raw, envelope, _common_of_provider(desk))
 
 
-def gated_notice(
-    facts: Sequence[NoticeFact], reporters: int, customer: Customer, needles: Sequence[Needle], desk: Desk, stamp: Stamp
-) -> Outgoing:
-    """The notice to *customer* about *facts*; held when the gate finds anything of a reporter in it."""
+@dataclass(frozen=True, slots=True)
+class NoticeMatter:
+    """What one notice is about. reporters: how many independent ones. needles: of every submission behind it.
+
+    reporter: who sent the newest of them, to see whether they belong to the customer.
+    """
+
+    customer: Customer
+    facts: tuple[NoticeFact, ...]
+    reporters: int
+    needles: tuple[Needle, ...]
+    reporter: Identity | None = None
+
+
+def gated_notice(matter: NoticeMatter, desk: Desk, stamp: Stamp) -> Outgoing:
+    """The notice of *matter*; held when the gate finds anything of a reporter in it, or when staff must look first."""
     notices = desk.settings.notices
     message = compose_notice(
         NoticeRequest(
             provider=desk.provider,
-            customer=customer,
-            facts=tuple(facts),
-            reporters=reporters,
+            customer=matter.customer,
+            facts=matter.facts,
+            reporters=matter.reporters,
             minimum_reporters=notices.minimum_reporters,
             time_precision=notices.time_precision,
             zone=desk.settings.provider.zone,
@@ -103,12 +116,25 @@ def gated_notice(
             token=stamp.token,
         )
     )
-    verdict = check_leaks(message, _without_common(needles, _common_with(customer, facts, desk)))
+    reason = _why_held(matter, message, desk)
+    return Outgoing("notice", message, OutgoingState.HELD if reason else OutgoingState.QUEUED, reason)
+
+
+def _why_held(matter: NoticeMatter, message: bytes, desk: Desk) -> str | None:
+    verdict = check_leaks(message, without_common(matter.needles, _common_with(matter, desk)))
     if not verdict.passed:
-        return Outgoing("notice", message, OutgoingState.HELD, f"leak gate: {verdict.reason}")
-    if notices.approval == "staff":
-        return Outgoing("notice", message, OutgoingState.HELD, WAITING_FOR_APPROVAL)
-    return Outgoing("notice", message)
+        return f"leak gate: {verdict.reason}"
+    if _belongs_to(matter.customer, matter.reporter):
+        return "the reporter's domain is the customer's own: a person has to decide whether a notice is safe"
+    return WAITING_FOR_APPROVAL if desk.settings.notices.approval == "staff" else None
+
+
+def _belongs_to(customer: Customer, reporter: Identity | None) -> bool:
+    """A customer's own employee or user reported: the leak gate takes the customer's domain for common property."""
+    if reporter is None or not reporter.address:
+        return False
+    theirs = registered_domain(customer.notice_address.rpartition("@")[2])
+    return theirs is not None and registered_domain(reporter.address.rpartition("@")[2]) == theirs
 
 
 def gated_reply(assessment: Assessment, envelope: Envelope, desk: Desk, stamp: Stamp) -> Outgoing | None:
@@ -196,9 +222,21 @@ def _common_of_provider(desk: Desk) -> CommonProperty:
     return CommonProperty(frozenset(strings), frozenset(), ())
 
 
-def _common_with(customer: Customer, facts: Sequence[NoticeFact], desk: Desk) -> CommonProperty:
+def _common_with(matter: NoticeMatter, desk: Desk) -> CommonProperty:
     """What the customer knows already: who they are, who we are, and which addresses they hold."""
-    ours = _common_of_provider(desk)
-    theirs = {customer.key, customer.name, customer.notice_address, customer.notice_address.rpartition("@")[2]}
-    networks = tuple(dict.fromkeys(fact.network for fact in facts if fact.network is not None))
-    return CommonProperty(ours.strings | theirs, frozenset(fact.ip for fact in facts), networks)
+    strings = _common_of_provider(desk).strings | _strings_of(matter.customer)
+    networks = tuple(dict.fromkeys(fact.network for fact in matter.facts if fact.network is not None))
+    return CommonProperty(strings, frozenset(fact.ip for fact in matter.facts), networks)
+
+
+def _strings_of(customer: Customer) -> frozenset[str]:
+    address = customer.notice_address
+    return frozenset({customer.key, customer.name, address, address.rpartition("@")[2]})
+
+
+def _needles_of_customers(assessment: Assessment, desk: Desk) -> tuple[Needle, ...]:
+    """What would tell a reporter which customer it was."""
+    keys = {judged.holder.customer for judged in assessment.incidents if judged.holder.customer}
+    customers = [desk.table.customers[key] for key in sorted(keys)]
+    needles = [Needle(text, "the customer's data") for customer in customers for text in sorted(_strings_of(customer))]
+    return without_common(needles, _common_of_provider(desk))

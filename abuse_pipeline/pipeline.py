@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from abuse_pipeline.assess import Assessment, KnownFindings, assess
 from abuse_pipeline.clock import Clock
-from abuse_pipeline.compose import Stamp, fact_of, gated_notice, gated_reply, needles_of, status_of
+from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of, status_of
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import Finding, HolderKind, IPAddress, JudgedIncident, Outgoing, OutgoingState, Status
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
@@ -126,22 +126,24 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     id = queued.id if queued is not None else unit.new_id("notice")
     due_at = queued.due_at if queued is not None else work.now + desk.settings.notices.delay
     submissions = tuple(dict.fromkeys(fact.submission for fact in facts))
-    outgoing = gated_notice(
-        [fact.fact for fact in facts],
-        len({fact.reporter for fact in facts}),
+    matter = NoticeMatter(
         desk.table.customers[case.customer],
+        tuple(fact.fact for fact in facts),
+        len({fact.reporter for fact in facts}),
         _all_needles(submissions, unit),
-        desk,
-        Stamp(thread_token(store.pseudonym_key, id), thread_token(store.pseudonym_key, case.id), due_at),
+        work.assessment.reporter,
     )
+    key = store.pseudonym_key
+    outgoing = gated_notice(matter, desk, Stamp(thread_token(key, id), thread_token(key, case.id), due_at))
     if queued is not None and queued.held and outgoing.state is OutgoingState.QUEUED:
         outgoing = replace(outgoing, state=OutgoingState.HELD, reason=queued.reason)
     unit.put_notice(id, case.id, case.customer, outgoing.message, submissions, outgoing.state, outgoing.reason, due_at)
     return Sent(id, outgoing)
 
 
-def _all_needles(submissions: Sequence[str], unit: UnitOfWork) -> list[Needle]:
-    return [needle for text in unit.needles_of(submissions).values() for needle in needles_from_json(text)]
+def _all_needles(submissions: Sequence[str], unit: UnitOfWork) -> tuple[Needle, ...]:
+    kept = unit.needles_of(submissions)
+    return tuple(needle for text in kept.values() for needle in needles_from_json(text))
 
 
 def _reply(pseudonym: str | None, work: _Work) -> Sent | None:

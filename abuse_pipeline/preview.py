@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from abuse_pipeline.assess import Assessment
-from abuse_pipeline.compose import Stamp, fact_of, gated_notice, gated_reply, needles_of
+from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import Envelope, NoticeFact, Outgoing
 
@@ -24,7 +24,11 @@ def preview_outgoing(
         if fact is not None and judged.holder.customer is not None:
             cases.setdefault((judged.holder.customer, fact.category, fact.type), []).append(fact)
     notices = [
-        gated_notice(facts, 1, desk.table.customers[customer], needles, desk, Stamp("preview", _TOKEN, due))
+        gated_notice(
+            NoticeMatter(desk.table.customers[customer], tuple(facts), 1, needles, assessment.reporter),
+            desk,
+            Stamp("preview", _TOKEN, due),
+        )
         for (customer, _, _), facts in cases.items()
     ]
     reply = gated_reply(assessment, envelope, desk, Stamp("preview-reply", _TOKEN, now + desk.settings.replies.delay))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 
 from abuse_pipeline.clock import Clock
@@ -42,7 +42,7 @@ async def serve(desk: Desk, store: Store, clock: Clock) -> None:
     settings = desk.settings
     crew = Crew(settings.file, settings.workers, store)
     async with Spool(store) as spool:
-        tasks = [_keep_crew(crew, stop)]
+        tasks: list[Coroutine[None, None, None]] = [_keep_crew(crew, stop)]
         if settings.intake.smtp is not None:
             tasks.append(_receive(desk, spool, clock, stop))
         if settings.intake.folder is not None:
@@ -54,7 +54,7 @@ async def serve(desk: Desk, store: Store, clock: Clock) -> None:
     log.info("stopped")
 
 
-async def _until_stopped(tasks: list[Awaitable[None]], stop: asyncio.Event) -> None:
+async def _until_stopped(tasks: Sequence[Coroutine[None, None, None]], stop: asyncio.Event) -> None:
     """Run *tasks*; when one fails, stop the others and pass its failure on: half a service must not look whole."""
     running = [asyncio.ensure_future(task) for task in tasks]
     await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)

@@ -15,7 +15,7 @@ from importlib.resources import files
 from ipaddress import ip_address
 
 from abuse_pipeline.model import IPAddress
-from abuse_pipeline.privacy.forms import backwards, normalised, rot13
+from abuse_pipeline.privacy.forms import backwards, normalised, rot13, squeezed
 from abuse_pipeline.privacy.needle import CommonProperty, Needle
 
 _BETWEEN = "\n"
@@ -42,11 +42,21 @@ class _Phrases:
         plain = _BETWEEN.join(self.phrases)
         return _BETWEEN.join((plain, backwards(plain), rot13(plain)))
 
+    @cached_property
+    def _bare(self) -> str:
+        return _BETWEEN.join(map(squeezed, self.phrases))
+
     def containing(self, text: str) -> tuple[str, ...]:
-        if text not in self._together:
+        """The phrases in which *text* stands, also with other spacing: "blueharbor" stands in "Blue Harbor K.K."."""
+        bare = squeezed(text)
+        if text not in self._together and (not bare or bare not in self._bare):
             return ()
         forms = (text, backwards(text), rot13(text))
-        return tuple(phrase for phrase in self.phrases if any(form in phrase for form in forms))
+        return tuple(
+            phrase
+            for phrase in self.phrases
+            if any(form in phrase for form in forms) or (bare and bare in squeezed(phrase))
+        )
 
 
 _OF_TEMPLATES = _Phrases(PHRASES)
