@@ -67,7 +67,7 @@ def _automatic(mail: Mail) -> str:
         return "Precedence marks it as bulk or list mail"
     if any(name.lower().startswith("list-") for name, _ in mail.all_headers()):
         return "it came through a mailing list (List- fields)"
-    if mail.root.content_type == "multipart/report":
+    if (mail.header("Content-Type") or "").strip().lower().startswith("multipart/report"):
         return "it is a machine's report (RFC 6522)"
     if mail.header("X-Auto-Response-Suppress") is not None or mail.header("X-Autoreply") is not None:
         return "it asks not to be answered by a program"

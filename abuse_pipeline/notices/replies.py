@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from abuse_pipeline.model import Disposition, Language
 from abuse_pipeline.notices.envelope import Letter, Mailbox, one_line, plain_message_ids, write_letter
@@ -69,10 +70,13 @@ def all_subjects() -> tuple[str, ...]:
 
 
 def _in_order(sections: tuple[ReplySection, ...]) -> tuple[ReplySection, ...]:
-    """Weightiest first, each answer once: a report of fifty messages to one network gets one paragraph."""
+    """Weightiest first, each answer once: a report of fifty messages to one network gets one paragraph, and what is
+    missing in any of them is asked together."""
     if not sections or any(section.disposition not in _ANSWERED for section in sections):
         raise ValueError("a reply needs sections, each with a disposition that is answered")
-    unique = dict.fromkeys(sections)
+    missing = tuple(dict.fromkeys(kind for section in sections for kind in section.missing))
+    alike = (replace(s, missing=missing if s.disposition is Disposition.ASK_REPORTER else ()) for s in sections)
+    unique = dict.fromkeys(alike)
     return tuple(sorted(unique, key=lambda section: _ANSWERED.index(section.disposition)))
 
 

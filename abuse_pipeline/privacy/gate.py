@@ -105,9 +105,16 @@ def _found(spelling: str, needle: Needle, haystacks: _Haystacks) -> bool:
             if spelling in hay.text and whole.search(_without_spare(hay, needle)):
                 return True
     bare = squeezed(spelling)
-    if len(bare) < (_LONG_ASCII if bare.isascii() else _LONG_JAPANESE) or bare.isdigit():
+    if len(bare) < _shortest_loose(bare) or _NUMBER.fullmatch(spelling):
         return False
     return bare in haystacks.loose.text and bare in _without_spare(haystacks.loose, needle)
+
+
+def _shortest_loose(bare: str) -> int:
+    """How long a string must be to be sought without spacing, where words run into each other."""
+    if bare.isascii():
+        return _LONG_ASCII
+    return _FREE_KANA if _KANA.fullmatch(bare) else _LONG_JAPANESE
 
 
 def _without_spare(hay: _Haystack, needle: Needle) -> str:
@@ -165,16 +172,18 @@ def _telephone(text: str) -> Iterator[str]:
     if not 9 <= len(digits) <= 13 or not re.fullmatch(r"\+?[\d() .-]+", text):
         return
     national = "0" + digits[2:] if digits.startswith("81") else digits
-    for number in (digits, national, "81" + national[1:]):
-        yield number
-        for cut in ((3, 4), (2, 4), (3, 3), (4, 2), (1, 4)):
-            first, second = number[: cut[0]], number[cut[0] : sum(cut)]
-            yield f"{first}-{second}-{number[sum(cut) :]}"
+    yield from (digits, national, "81" + national[1:])
+    for area, exchange in ((2, 4), (3, 4), (3, 3), (4, 2), (5, 1), (4, 3)):
+        grouped = (national[:area], national[area : area + exchange], national[area + exchange :])
+        for sign in "- .":
+            yield sign.join(grouped)
+            yield sign.join(("81", grouped[0][1:], *grouped[1:]))
 
 
 def _digests(needle: str) -> frozenset[str]:
     text = normalised(needle).strip()
-    forms = {text, needle.strip(), needle.strip().lower()}
+    written = needle.strip()
+    forms = {text, written, written.lower(), "".join(written.split()), "".join(text.split())}
     return frozenset(
         hashlib.new(name, form.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
         for form in forms

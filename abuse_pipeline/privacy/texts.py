@@ -19,6 +19,8 @@ from email import message_from_bytes
 from email.message import Message
 from urllib.parse import unquote_to_bytes
 
+from abuse_pipeline.errors import LimitExceeded
+
 _ROUNDS = 3
 _MOST_CHARACTERS = 8_000_000
 _WORD_GROUP = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bq]\?[^?\s]*\?=)*", re.IGNORECASE)
@@ -34,7 +36,7 @@ _TAG = re.compile(r"<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL)
 _BARE_JIS = re.compile(r"\x1b?\$[@B]((?:[!-~]{2})+?)\x1b?\([BJ]")
 
 
-class TooMuchToRead(Exception):
+class TooMuchToRead(LimitExceeded):
     """The message unfolds into more text than the gate reads; it is held."""
 
 
@@ -59,9 +61,7 @@ def texts_of(message: bytes) -> tuple[list[str], set[str]]:
 
 
 def decodings(data: bytes) -> Iterator[str]:
-    """*data* as text in each charset that Japanese mail uses, and as what an archive of it holds."""
-    if data[:2] == b"\x1f\x8b" or data[:4] == b"PK\x03\x04":
-        yield from _unpacked(data)
+    """*data* as text in each charset that Japanese mail uses."""
     if data.isascii():
         yield data.decode("ascii")
     else:
@@ -75,13 +75,15 @@ def decodings(data: bytes) -> Iterator[str]:
 
 
 def _unpacked(data: bytes) -> Iterator[str]:
-    """What a gzip or zip holds. Raises TooMuchToRead past the cap: what cannot be read may not leave."""
+    """What *data* holds when it is a gzip or zip. Raises TooMuchToRead when that cannot be read: it may not leave."""
+    if data[:4] != b"PK\x03\x04" and data[:2] != b"\x1f\x8b":
+        return
     if data[:2] == b"\x1f\x8b":
         try:
             with gzip.open(io.BytesIO(data)) as packed:
                 content = packed.read(_MOST_CHARACTERS + 1)
         except (OSError, EOFError, zlib.error):
-            return
+            raise TooMuchToRead("an archive in the message cannot be opened") from None
         yield from _bounded(content)
         return
     try:
@@ -116,6 +118,7 @@ def _outer_texts(message: bytes) -> Iterator[str]:
             continue
         yield from _declared(part, content)
         yield from decodings(content)
+        yield from _unpacked(content)
         if _fully_decoded(part, written):
             rest = rest.replace(written.encode("ascii", "surrogateescape"), b"\n", 1)
     for text in decodings(rest):
@@ -168,7 +171,7 @@ def _unfolded(text: str, digests: set[str]) -> Iterator[str]:
     if "\\" in text and _ESCAPES.search(text):
         yield _ESCAPES.sub(_escaped, text)
     if "xn--" in text.lower():
-        yield "\n".join(_label(found) for found in _A_LABEL.findall(text))
+        yield _A_LABEL.sub(lambda found: _label(found.group()), text)
     if "$" in text and (hidden := _BARE_JIS.findall(text)):
         yield "\n".join(f"\x1b$B{run}\x1b(B".encode("latin-1").decode("iso2022_jp", "ignore") for run in hidden)
     if "+" in text:
@@ -212,8 +215,7 @@ def _base64(text: str, digests: set[str]) -> Iterator[str]:
             digests.add(pieces[0][-1].hex())
     for gathered in pieces.values():
         for piece in gathered:
-            if piece[:2] == b"\x1f\x8b" or piece[:4] == b"PK\x03\x04":
-                yield from _unpacked(piece)
+            yield from _unpacked(piece)
         yield from decodings(b"\n".join(gathered))
 
 

@@ -13,9 +13,7 @@ from abuse_pipeline.notices.render import constant_text
 from abuse_pipeline.privacy.forms import normalised
 
 LIST = Path(abuse_pipeline.privacy.__file__).with_name("phrases.txt")
-HEAD = (
-    "# The fixed text of our notices and replies, one phrase a line; see tests/notices/test_common_phrases.py."
-)
+HEAD = "# The fixed text of our notices and replies, one phrase a line; see tests/notices/test_common_phrases.py."
 
 
 def phrases() -> list[str]:
