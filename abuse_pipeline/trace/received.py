@@ -206,7 +206,7 @@ def _without_chatter(client: tuple[str, ...]) -> list[str]:
     for token in client:
         if token.startswith("("):
             remark = any(part.startswith("(") for part in kept) and "[" not in token and not _has_address(token)
-            if remark or _CHATTER.match(token):
+            if remark or (_CHATTER.match(token) and not ("[" in token and _has_address(token))):
                 continue
         kept.append(token)
     return kept

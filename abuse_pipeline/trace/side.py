@@ -106,10 +106,13 @@ class Household:
         self._reporter = side.domains
         self._domains = set(side.domains)
         self._hosts: set[str] = set()
+        self._named = False
         self._rules = rules
 
     def admit(self, hop: Hop) -> None:
         """Count the host that stamped *hop* to the household."""
+        # Below a fetched mailbox the next field is the newest of that mailbox: the recipient's again, whoever hosts it.
+        self._named = (self._named or hop.by is not None) and not was_fetched(hop)
         host = plain_host(hop.by)
         if host is not None:
             self._hosts.add(host)
@@ -119,14 +122,14 @@ class Household:
 
     def stamped(self, hop: Hop, above: Hop | None) -> bool:
         """Whether *hop* can have been stamped by a host of the household that handed it to *above*."""
-        if above is None:
-            return True
+        if above is None or not self._named:
+            return True  # the newest field is the recipient's; qmail's own lines name no host, so the next one does
         if hop.by is None:
             return NO_CLIENT in hop.defects and hop.protocol == "local"
         host, domain = plain_host(hop.by), stamp_domain(hop.by)
         if domain is not None and (domain in self._domains or domain in self._provider_domains(above)):
             return True
-        if was_fetched(above) or (host is not None and host in self._hosts):
+        if host is not None and host in self._hosts:
             return True
         if above.ip is None or is_private(above.ip):
             return self._neighbour_stamped(host, domain, above)

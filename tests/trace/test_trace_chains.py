@@ -1,0 +1,34 @@
+"""Promise 2 over generated chains: no trace ends in an address that a forger wrote, and honest origins are found."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from trace_chains import Maker, is_forged, rules
+
+from abuse_pipeline.model import Confidence
+from abuse_pipeline.trace import find_origin
+
+CHAINS = int(os.environ.get("ABUSE_CHAINS", "3000"))
+
+
+def test_no_chain_ends_in_a_forged_address(record_property: pytest.RecordProperty) -> None:
+    counts: Counter[tuple[bool, str]] = Counter()
+    believe = rules()
+    for seed in range(CHAINS):
+        chain = Maker(seed).chain()
+        origin = find_origin(chain.received, chain.side, believe)
+        assert not is_forged(origin.ip), f"seed {seed}: {origin.ip} was written by the forger"
+        assert [judged.hop.index for judged in origin.hops] == list(range(len(chain.received)))
+        if origin.ip is None:
+            assert origin.confidence is Confidence.UNKNOWN
+        counts[chain.forged, "right" if origin.ip == chain.truth else "unknown" if origin.ip is None else "relay"] += 1
+    honest = {outcome: number for (forged, outcome), number in counts.items() if not forged}
+    print(f"\n{CHAINS} chains: {dict(counts)}")
+    record_property("chains", str(dict(counts)))
+    assert honest["right"] >= 0.98 * sum(honest.values())
+    assert honest.get("relay", 0) == 0
+    forged_right = counts[True, "right"] / sum(number for (forged, _), number in counts.items() if forged)
+    assert forged_right >= 0.6
