@@ -35,6 +35,15 @@ class FindingCache(Protocol):
         """Replaces what is there."""
 
 
+class NoCache:
+    """Remembers nothing: for a question that a person asks now."""
+
+    def get(self, name: str, subject: str, now: datetime) -> None:  # noqa: ARG002  the shape of FindingCache
+        return None
+
+    def put(self, name: str, subject: str, findings: Sequence[Finding], expires_at: datetime) -> None: ...
+
+
 async def enrich(
     ips: Iterable[IPAddress],
     enrichers: Mapping[str, Enricher],

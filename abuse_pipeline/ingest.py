@@ -108,7 +108,7 @@ def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Documen
     assessment = assess(found.raw, Envelope(), desk, now, known=lambda ip: store.findings_of(ip, now))
     if record.disposition is not assessment.disposition:
         assessment = Assessment(None, record.format, None, None, Disposition.STAFF, (record.reason or "parked",))
-    cases = store.cases_of_submission(accepted.submission)
+    cases = tuple(incident.case for incident in store.incidents_of_submission(accepted.submission))
     labels = Labels(
         submission=accepted.submission,
         source=found.source,
@@ -119,7 +119,8 @@ def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Documen
     )
     outgoing = [
         (sent.id, Outgoing(sent.kind, b"", sent.state, sent.reason))
-        for sent in store.outgoing(submission=accepted.submission)
+        for sent in store.outgoing()
+        if accepted.submission in sent.submissions
     ]
     return report_document(labels, assessment, outgoing, desk.settings.provider.zone)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -23,7 +23,7 @@ def cases() -> None:
 @click.option("--state", type=click.Choice(["open", "closed", "all"]), default="open", show_default=True)
 @click.option("--customer", help="Only this customer's.")
 @json_option
-def list_cases(state: str, customer: str | None, as_json: bool, config: Path) -> None:
+def list_cases(state: Literal["open", "closed", "all"], customer: str | None, as_json: bool, config: Path) -> None:
     """Cases, worst first.
 
     \b

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from abuse_pipeline.settings import Settings
     from abuse_pipeline.store import Store
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
 DEFAULT_CONFIG = "config/abuse.toml"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
@@ -30,14 +27,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A click command with the options that every command has: --config and --debug."""
 
-    def decorate(function: Callable[..., Any]) -> click.Command:
-        @functools.wraps(function)
-        def run(*args: Any, debug: bool, **kwargs: Any) -> Any:
-            # The flag is read again by `main` when an error passes; here it only has to be remembered.
-            click.get_current_context().find_root().meta["abuse.debug"] |= debug
-            return function(*args, **kwargs)
+    make: Callable[[Callable[..., Any]], click.Command] = click.command(name, **attributes)
 
-        made = click.command(name, **attributes)(run)
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        made = make(function)
         made.params += [_config_option(), _debug_option()]
         return made
 
@@ -57,7 +50,10 @@ def _config_option() -> click.Option:
 
 
 def _debug_option() -> click.Option:
-    return click.Option(["--debug"], is_flag=True, help="Show a traceback when something goes wrong.")
+    # `main` looks for the flag itself: it must also know when reading the arguments fails.
+    return click.Option(
+        ["--debug"], is_flag=True, expose_value=False, help="Show a traceback when something goes wrong."
+    )
 
 
 def print_json(document: object) -> None:

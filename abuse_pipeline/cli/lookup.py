@@ -60,11 +60,12 @@ def _moment(at: str | None, now: datetime) -> Moment:
 
 
 def _ask(address: IPAddress, desk: Desk, now: datetime) -> tuple[Finding, ...]:
-    from abuse_pipeline.enrichment import ask_once
+    from abuse_pipeline.enrichment import NoCache, enrich
 
     for name, enricher in desk.plugins.enrichers.items():
         note(f"abuse: asking {name}: {enricher.asks}")
-    return asyncio.run(ask_once(address, desk.plugins.enrichers, desk.settings.enrich, now))
+    found = asyncio.run(enrich((address,), desk.plugins.enrichers, desk.settings.enrich, NoCache(), now))
+    return found[address]
 
 
 def _document(

@@ -51,9 +51,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="abuse")
-@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
+def cli() -> None:
     """The abuse desk: reports in by SMTP or as files, anonymised notices to customers out.
 
     \b
@@ -62,12 +61,11 @@ def cli(ctx: click.Context, debug: bool) -> None:
       abuse init DIR                   write a configuration
       abuse --help, abuse run --help   what there is
     """
-    ctx.find_root().meta["abuse.debug"] = debug
 
 
 def main() -> NoReturn:
     """Run `abuse`; exit 2 for wrong use or configuration, 1 for a failure, 0 for success, 130 when interrupted."""
-    context_debug = "--debug" in sys.argv
+    debug = "--debug" in sys.argv
     try:
         sys.exit(cli.main(prog_name="abuse", standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -81,12 +79,12 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except AbuseError as error:
-        if context_debug:
+        if debug:
             traceback.print_exc()
         note("\n".join(f"abuse: {line}" for line in str(error).splitlines()))
         sys.exit(exit_code_of(error))
     except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, not a traceback
-        if context_debug:
+        if debug:
             traceback.print_exc()
         # Its text may quote a message, and so a reporter; the class and --debug must do.
         note(f"abuse: this is a defect in the program ({type(error).__name__}); --debug shows where")

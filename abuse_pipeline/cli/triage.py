@@ -56,6 +56,7 @@ def triage(
 
 
 def _report(since: str | None, until: str | None, by: tuple[str, ...], config: Path) -> TriageReport:
+    from abuse_pipeline.model import OutgoingState
     from abuse_pipeline.reports.period import parse_since, parse_until
     from abuse_pipeline.reports.triage import Period, build_report
 
@@ -66,7 +67,7 @@ def _report(since: str | None, until: str | None, by: tuple[str, ...], config: P
             _time(since, "--since", parse_since, now, zone), _time(until, "--until", parse_until, now, zone), zone
         )
         rows = store.triage_rows(period.since, period.until)
-        return build_report(rows, store.cases(state="open"), store.outgoing(state="held"), by, period)
+        return build_report(rows, store.cases(state="open"), store.outgoing(state=OutgoingState.HELD), by, period)
 
 
 def _time(

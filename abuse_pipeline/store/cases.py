@@ -53,6 +53,10 @@ class Cases(Room):
         """In the order of the report."""
         return self._incidents(incidents.c.submission == id)
 
+    def cases_of_submission(self, id: str) -> tuple[str | None, ...]:
+        """The case of each incident of the report, in its order; None where an incident has none."""
+        return tuple(incident.case for incident in self.incidents_of_submission(id))
+
     def _incidents(self, which: Any) -> tuple[IncidentRecord, ...]:
         query = select(incidents, submissions.c.reporter, submissions.c.received_at)
         query = query.join(submissions, submissions.c.id == incidents.c.submission).where(which)

@@ -31,8 +31,12 @@ class Outbox(Room):
         kind: OutgoingKind | None = None,
         state: OutgoingState | None = None,
         due_before: datetime | None = None,
+        submission: str | None = None,
     ) -> tuple[OutgoingRecord, ...]:
-        """Messages that fit every filter given, the one due first first. due_before: due at this time or earlier."""
+        """Messages that fit every filter given, the one due first first.
+
+        due_before: due at this time or earlier. submission: messages that it has a part in.
+        """
         query = select(outgoing).order_by(outgoing.c.due_at, outgoing.c.id)
         if kind is not None:
             query = query.where(outgoing.c.kind == kind)
@@ -40,6 +44,9 @@ class Outbox(Room):
             query = query.where(outgoing.c.state == state)
         if due_before is not None:
             query = query.where(outgoing.c.due_at <= due_before)
+        if submission is not None:
+            mine = select(outgoing_submissions.c.outgoing).where(outgoing_submissions.c.submission == submission)
+            query = query.where(outgoing.c.id.in_(mine))
         with self._database.reading() as transaction:
             rows = transaction.rows(query)
             submissions = _submissions(transaction, [row.id for row in rows])

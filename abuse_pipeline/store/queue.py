@@ -78,11 +78,27 @@ class Queue(Room):
         with self._database.writing() as transaction:
             transaction.run(update(submissions).where(_held_by(claim)).values(**_FREE))
 
-    def release_worker(self, worker: str) -> int:
-        """Give back all that *worker* holds, once it is known to be dead. Gives how many."""
-        held = and_(submissions.c.worker == worker, submissions.c.status == Status.PENDING)
+    def workers_with_claims(self) -> tuple[str, ...]:
+        """Who holds claims now, their leases run out or not."""
+        held = and_(submissions.c.status == Status.PENDING, submissions.c.worker.is_not(None))
+        with self._database.reading() as transaction:
+            rows = transaction.rows(select(submissions.c.worker).distinct().where(held).order_by(submissions.c.worker))
+        return tuple(row.worker for row in rows)
+
+    def release_worker(self, worker: str, charge: str | None = None) -> int:
+        """Give back all that *worker* holds, once it is known to be dead. Gives how many.
+
+        charge: the submission that it was working on, which keeps its counted attempt; the others were only waiting
+        in its batch and must not be parked for what another one did.
+        """
+        held = and_(
+            submissions.c.worker == worker, submissions.c.status == Status.PENDING, submissions.c.token.is_not(None)
+        )
+        guilty = submissions.c.id == (charge or "")
         with self._database.writing() as transaction:
-            return transaction.run(update(submissions).where(held, submissions.c.token.is_not(None)).values(**_FREE))
+            charged = transaction.run(update(submissions).where(held, guilty).values(**_FREE))
+            returned = {**_FREE, "attempts": submissions.c.attempts - 1}
+            return charged + transaction.run(update(submissions).where(held).values(**returned))
 
     def park(self, claim: Claim, reason: str) -> None:
         """Leave the submission to staff for *reason*; its bytes stay. Raises LeaseLost when it is not ours now."""

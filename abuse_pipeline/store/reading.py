@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from abuse_pipeline.errors import UnknownRecord
-from abuse_pipeline.model import Channel, Disposition, Status
+from abuse_pipeline.model import Channel, Disposition, Envelope, Status
+from abuse_pipeline.store import codec
 from abuse_pipeline.store.records import Counts, SubmissionRecord
 from abuse_pipeline.store.room import Room
-from abuse_pipeline.store.schema import cases, incidents, outgoing, submissions, vault_messages
+from abuse_pipeline.store.schema import cases, incidents, outgoing, submissions, vault_envelopes, vault_messages
 
 _TRIAGE = {
     "submission": submissions.c.id,
@@ -54,6 +55,12 @@ class Reading(Room):
         with self._database.reading() as transaction:
             return bytes(_found(transaction.row(query.where(submissions.c.id == id)), id).raw)
 
+    def envelope(self, id: str) -> Envelope:
+        """The envelope of the submission, from the vault. Raises UnknownRecord."""
+        query = select(vault_envelopes.c.envelope).where(vault_envelopes.c.submission == id)
+        with self._database.reading() as transaction:
+            return codec.envelope_from_json(_found(transaction.row(query), id).envelope)[0]
+
     def counts(self) -> Counts:
         """How many submissions, cases and messages there are in each state, for metrics."""
         waiting = (submissions.c.status == Status.PENDING, submissions.c.token.is_not(None))
@@ -76,15 +83,18 @@ class Reading(Room):
                 oldest_pending=transaction.value(oldest.order_by(submissions.c.received_at).limit(1)),
             )
 
-    def triage_rows(self, since: datetime, until: datetime) -> dict[str, list[Any]]:
-        """Columns for a data frame: one row per incident of what came in from *since* up to, not including, *until*,
-        and one with empty incident columns for a submission without incidents. Oldest first.
+    def triage_rows(self, since: datetime | None = None, until: datetime | None = None) -> dict[str, list[Any]]:
+        """Columns for a data frame: one row per incident of what came in from *since* up to, not including, *until*
+        (None: without bound), and one with empty incident columns for a submission without incidents. Oldest first.
 
         received_at: aware UTC. reason: the incident's reasons, or the submission's where it has none, in one line.
         """
         query = select(*(column.label(name) for name, column in _TRIAGE.items()), incidents.c.reasons)
         query = query.select_from(submissions.outerjoin(incidents, incidents.c.submission == submissions.c.id))
-        query = query.where(submissions.c.received_at >= since, submissions.c.received_at < until)
+        if since is not None:
+            query = query.where(submissions.c.received_at >= since)
+        if until is not None:
+            query = query.where(submissions.c.received_at < until)
         query = query.order_by(submissions.c.received_at, submissions.c.id, incidents.c.position)
         with self._database.reading() as transaction:
             rows = transaction.rows(query)

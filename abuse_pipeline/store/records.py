@@ -109,12 +109,14 @@ class CaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class QueuedNotice:
-    """A notice that has not left yet and takes up later incidents of its case."""
+    """A notice that has not left yet and takes up later incidents of its case. reason: why it is held, when it is."""
 
     id: str
     message: bytes = field(repr=False)
     submissions: tuple[str, ...]
     due_at: datetime
+    held: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

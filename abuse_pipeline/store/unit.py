@@ -169,7 +169,7 @@ class UnitOfWork:
         """The notice of the case that takes up what is new: one that is queued and not due before *now*, else one that
         is held. What is due, sent or failed has left our hands and is never changed."""
         found = self._transaction.row(
-            select(outgoing.c.id, outgoing.c.due_at, vault_outgoing.c.message)
+            select(outgoing.c.id, outgoing.c.due_at, outgoing.c.state, outgoing.c.reason, vault_outgoing.c.message)
             .join(vault_outgoing, vault_outgoing.c.outgoing == outgoing.c.id)
             .where(outgoing.c.case_id == case_id, outgoing.c.kind == "notice", changeable(now))
             .order_by(case((outgoing.c.state == OutgoingState.QUEUED, 0), else_=1), outgoing.c.created_at.desc())
@@ -178,7 +178,9 @@ class UnitOfWork:
         )
         if found is None:
             return None
-        return QueuedNotice(found.id, bytes(found.message), self._submissions_of(found.id), found.due_at)
+        held = found.state == OutgoingState.HELD
+        submissions = self._submissions_of(found.id)
+        return QueuedNotice(found.id, bytes(found.message), submissions, found.due_at, held, found.reason)
 
     def _submissions_of(self, outgoing_id: str) -> tuple[str, ...]:
         link = outgoing_submissions.c
