@@ -71,7 +71,7 @@ def test_what_clients_and_file_systems_say_is_kept_exactly(store: Store) -> None
     (accepted,) = store.accept([arrival(envelope=envelope, source="報告/\udce3.eml#2")])
     (claim,) = store.claim("w", 1, LEASE)
     assert claim.submission.id == accepted.submission
-    assert claim.submission.envelope == envelope
+    assert claim.submission.envelope == store.envelope(accepted.submission) == envelope
     assert claim.submission.source == "報告/\udce3.eml#2"
 
 

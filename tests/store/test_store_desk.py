@@ -99,6 +99,8 @@ def test_incidents_of_a_case_and_of_a_submission(store: Store) -> None:
     (case,) = store.cases()
     (incident,) = store.incidents_of_case(case.id)
     assert store.incidents_of_submission(claim.submission.id) == (incident,)
+    assert store.cases_of_submission(claim.submission.id) == (case.id,)
+    assert store.cases_of_submission("S-0") == ()
     assert (incident.ip, incident.port, incident.customer) == (IP, 2525, "C-1042")
     assert (incident.holder, incident.severity) == (HolderKind.OURS, Severity.MEDIUM)
     assert incident.moment is not None
@@ -108,7 +110,8 @@ def test_incidents_of_a_case_and_of_a_submission(store: Store) -> None:
 
 
 def test_outgoing_by_what_is_asked_for(store: Store) -> None:
-    with store.completing(claim_one(store, b"x")) as unit:
+    claim = claim_one(store, b"x")
+    with store.completing(claim) as unit:
         record(unit)
         case = unit.open_case("C-1", "messaging", "spam", Severity.LOW, NOON)
         late = unit.put_notice(None, case.id, "C-1", b"n", [], QUEUED, None, NOON + HOUR)
@@ -116,6 +119,8 @@ def test_outgoing_by_what_is_asked_for(store: Store) -> None:
     assert [r.id for r in store.outgoing()] == [soon, late]
     assert [r.id for r in store.outgoing(kind="notice")] == [late]
     assert [r.id for r in store.outgoing(due_before=NOON)] == [soon]
+    assert [r.id for r in store.outgoing(submission=claim.submission.id)] == [soon]
+    assert store.outgoing(submission="S-0") == ()
     store.hold(late, "hanako", "wait")
     assert [r.id for r in store.outgoing(state=QUEUED)] == [soon]
     assert store.outgoing_message(soon) == b"r"
@@ -153,6 +158,9 @@ def test_triage_rows_make_a_frame(store: Store) -> None:
     assert frame["holder"].to_list() == ["ours", None]
     assert frame["case"].to_list() == [store.cases()[0].id, None]
     assert polars.DataFrame(store.triage_rows(NOON - HOUR, NOON)).height == 0
+    assert polars.DataFrame(store.triage_rows(since=NOON + HOUR)).height == 2
+    assert polars.DataFrame(store.triage_rows(until=NOON + HOUR)).height == 1
+    assert polars.DataFrame(store.triage_rows()).height == 3
 
 
 def test_the_cache_forgets(store: Store) -> None:

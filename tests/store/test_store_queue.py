@@ -127,9 +127,18 @@ def test_a_dead_worker_gives_back_everything_that_it_held(store: Store) -> None:
     dead = store.claim("host/1", 2, LEASE)
     complete(store, dead[0])
     store.claim("host/2", 1, LEASE)
+    assert store.workers_with_claims() == ("host/1", "host/2")
     assert store.release_worker("host/1") == 1
     assert store.release_worker("host/1") == 0
+    assert store.workers_with_claims() == ("host/2",)
     assert {claim.raw for claim in store.claim("host/3", 9, LEASE)} == {b"message 1", b"message 3"}
+
+
+def test_only_the_submission_it_died_on_is_charged(store: Store) -> None:
+    store.accept(many(3))
+    dead = store.claim("host/1", 3, LEASE)
+    assert store.release_worker("host/1", charge=dead[1].submission.id) == 3
+    assert [claim.attempts for claim in store.claim("host/2", 3, LEASE)] == [1, 2, 1]
 
 
 def test_renewing_keeps_a_claim(store: Store, lease_clock: HandClock) -> None:

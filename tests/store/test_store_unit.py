@@ -193,6 +193,11 @@ def test_facts_come_back_as_they_were(store: Store) -> None:
         )
         unit.add_incident(2, judged(at=NOON + HOUR), case.id, bare)
         facts = unit.facts_of_case(case.id, NOON)
+        assert unit.queued_notice(case.id, NOON) is None
+        unit.put_notice(None, case.id, "C-1042", b"n", [], HELD, "leak gate: From", NOON)
+        queued = unit.queued_notice(case.id, NOON)
+    assert queued is not None
+    assert (queued.message, queued.held, queued.reason) == (b"n", True, "leak gate: From")
     assert [stored.fact for stored in facts] == [plain, bare]
     assert {stored.reporter for stored in facts} == {name}
 
