@@ -88,6 +88,7 @@ def _values(request: ReplyRequest, sections: tuple[ReplySection, ...]) -> dict[s
         "postal_lines": [one_line(line) for line in postal.splitlines() if line.strip()] if postal else [],
         "sections": [_section(section) for section in sections],
         "missing": sorted({str(kind) for section in sections for kind in section.missing}),
+        "to_be_worked_on": any(section.disposition not in _REFERRALS for section in sections),
         "token": request.token,
     }
 

@@ -178,10 +178,8 @@ class Basket:
         for label in host.split(".")[:-1]:
             if looks_opaque(label):
                 self.add_token(label, channel)
-        for value in (*parts.path.split("/"), *re.split(r"[&;?]", parts.query), parts.fragment):
+        for value in (parts.username or "", *parts.path.split("/"), *re.split(r"[&;?]", parts.query), parts.fragment):
             self._add_url_value(value, channel)
-        for address in addresses_in(unquote(unquote(url))):
-            self.add_address(address, channel)
 
     def _add_url_value(self, value: str, channel: str) -> None:
         key, equals, right = value.partition("=")
@@ -189,7 +187,7 @@ class Basket:
         decoded = unquote(unquote(text))
         if looks_opaque(decoded) or (equals and len(decoded) >= _SHORTEST_TOKEN and any(map(str.isdigit, decoded))):
             self.add_token(decoded, channel)
-        for inner in _decoded_token(decoded):
+        for inner in (*addresses_in(decoded), *_decoded_token(decoded)):
             self.add_address(inner, channel)
 
 

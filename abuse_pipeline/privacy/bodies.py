@@ -127,7 +127,7 @@ def _in_line(line: str, where: str, basket: Basket) -> None:
             basket.add_name(name + "様" if len(name) == 1 else name, greeting)
     for pattern in (_INTRODUCTION, _MY_NAME):
         for name in pattern.findall(line):
-            basket.add_name(name, f"an introduction in the body{where}")
+            basket.add_name(name.rpartition("の")[2], f"an introduction in the body{where}")
     if found := _LABELLED.match(line):
         basket.add_name(found[1], f"a labelled name in the body{where}")
     for names in _COMPANY.findall(line):

@@ -53,7 +53,7 @@ _IP = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d+){0,3})(?![\w:])"
 )
 _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"'、。]{4,2000}", re.IGNORECASE)
-_TICKET = re.compile(r"(?<![\w.:/])[A-Za-z]{0,12}[#:_-]?\d{6,}(?![\w.:])")
+_TICKET = re.compile(r"(?<![\w.:/])([A-Za-z]{0,12}[#:_-]?(\d{6,}))(?![\w.:])")
 _QUEUE_ID = re.compile(r"\bid\s+<?([^\s;<>()]{5,100})", re.IGNORECASE)
 _RECEIVED_NAME = re.compile(r"\b(?:from|by)\s+([^\s;()\[\]]{2,255})", re.IGNORECASE)
 _HELO = re.compile(
@@ -153,8 +153,9 @@ def _anything(key: str, value: str, channel: str, basket: Basket) -> None:
         for host in _HOST.findall(value):
             basket.add_host(host, channel)
     if key == "subject":
-        for ticket in _TICKET.findall(value):
+        for ticket, digits in _TICKET.findall(value):
             basket.add_token(ticket, channel)
+            basket.add_token(digits, channel)
     if key == "content-type":
         value = value.partition("boundary=")[2]
     for word in _WORD.findall(_URL.sub(" ", value)):
