@@ -361,3 +361,24 @@ def test_the_enricher_of_the_page_keeps_the_contract(tmp_path: Path) -> None:
     assert not [problem for problem in plugins.problems if "example_list" in str(problem)]
     (finding,) = asyncio.run(plugins.enrichers["example_list"].lookup(ip_address("192.0.2.7"), context))
     assert (finding.source, finding.subject) == ("example_list", "192.0.2.7")
+
+
+def test_the_notice_of_the_readme_is_what_the_program_writes() -> None:
+    from datetime import UTC, datetime
+
+    from abuse_pipeline.assess import assess
+    from abuse_pipeline.cli.explain import readable
+    from abuse_pipeline.desk import build_desk
+    from abuse_pipeline.model import Envelope
+    from abuse_pipeline.preview import preview_outgoing
+    from abuse_pipeline.settings import load_settings
+
+    desk = build_desk(load_settings(ROOT / "config" / "abuse.toml"))
+    raw = (ROOT / "samples" / "forwarded_attachment" / "postfix-iso2022jp.eml").read_bytes()
+    now = datetime(2026, 11, 22, 3, tzinfo=UTC)
+    notice = preview_outgoing(assess(raw, Envelope(), desk, now), raw, Envelope(), desk, now)[0]
+    written = re.sub(r"\[[A-Z0-9]+\]", "[TOKEN]", readable(notice.message)).splitlines()
+    shown = re.sub(r"\[[A-Z0-9]+\]", "[TOKEN]", fenced(ROOT / "README.md", "text")[0]).splitlines()
+
+    assert notice.kind == "notice"
+    assert [line for line in shown if line != "…" and line not in written] == []
