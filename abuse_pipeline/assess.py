@@ -87,7 +87,7 @@ def assess_mail(
     bids, problems = _collect_bids(mail, desk)
     if not bids:
         return _for_staff(mail, "no parser understood it", language=language, reporter=reporter, problems=problems)
-    name, bid = bids[0]
+    name = bids[0][0]
     try:
         report = _parse(name, mail, desk)
     except (ReportError, PluginError) as error:
@@ -98,9 +98,7 @@ def assess_mail(
     circumstances = _circumstances(desk, now, reporter, envelope)
     incidents = tuple(_judge(incident, side, circumstances, desk, known) for incident in report.incidents)
     disposition, reasons = _overall(report, incidents)
-    return Assessment(
-        mail, name, language, reporter, disposition, (*reasons, bid.reason), incidents, report, bids, problems
-    )
+    return Assessment(mail, name, language, reporter, disposition, reasons, incidents, report, bids, problems)
 
 
 def _for_staff(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +64,9 @@ def print_json(document: object) -> None:
 
 
 def print_line(text: str) -> None:
+    """One line on stdout, in UTF-8 whatever the locale says; without colours where nobody sees them."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        text = click.unstyle(text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
     sys.stdout.buffer.flush()
 
@@ -75,8 +80,13 @@ def the_clock() -> Clock:
     """The clock of this command; a fixed one is announced on stderr."""
     clock = clock_from_environment()
     if clock is not system_clock:
-        note(f"abuse: the clock stands at {clock().isoformat()} (ABUSE_NOW)")
+        _announce(clock().isoformat())
     return clock
+
+
+@functools.cache
+def _announce(instant: str) -> None:
+    note(f"abuse: the clock stands at {instant} (ABUSE_NOW)")
 
 
 def open_settings(config: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -17,7 +18,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     """Print *rows* under *columns*, or the sentence *empty* when there are none."""
     console = Console(soft_wrap=False, highlight=False)
     if not console.is_terminal:
-        console = Console(width=_PIPE_WIDTH, highlight=False, no_color=True)
+        columns_given = os.environ.get("COLUMNS", "")
+        width = int(columns_given) if columns_given.isdigit() else _PIPE_WIDTH
+        console = Console(width=width, highlight=False, no_color=True)
     if not rows:
         console.print(empty, markup=False)
         return

@@ -81,7 +81,7 @@ def decide(incident: Incident, origin: Origin, holder: Holder, circumstances: Ci
         ruling = rule(matter)
         if ruling is not None:
             disposition, reason, missing = ruling
-            return Decision(disposition, (reason, holder.reason), severity, missing)
+            return Decision(disposition, tuple(dict.fromkeys((reason, holder.reason))), severity, missing)
     reason = f"{origin.ip} is believed and was held by {holder.customer} at that moment"
     return Decision(Disposition.NOTIFY_CUSTOMER, (reason, holder.reason), severity)
 
