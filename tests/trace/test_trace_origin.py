@@ -26,6 +26,7 @@ vouches = ["received"]
 [[relay]]
 name = "Sender Service"
 names = ["*.out.sendersvc.example"]
+stamps = ["sendersvc.example"]
 """
 OURS = (ip_network("192.0.2.0/24"), ip_network("198.51.100.0/25"))
 RULES = TraceRules(
@@ -344,6 +345,47 @@ CASES = {
             customer().replace("14:03", "15:03"),
         ],
         "192.0.2.7",
+    ),
+    "our relay, and a line of some host inside": Case([OWN_RELAY.format(time=at(3)), forged("localhost")], None),
+    "our relay, and an address that may be the HELO": Case(
+        [
+            OWN_RELAY.format(time=at(3)),
+            f"from [192.0.2.200] by smtp.hosting.example with surfront esmtp id 9; {at(2)}",
+        ],
+        None,
+        verdicts=["handover", "unreadable"],
+    ),
+    "a provider's relay, and a line of some private host": Case(
+        [BIG_MAIL.format(time=at(3)), forged("10.2.3.4")], "198.51.100.130"
+    ),
+    "a provider's relay, handed in by a user": Case(
+        [
+            BIG_MAIL.format(time=at(3)),
+            f"from a.bigmail.example ([fe80::1]) by a.bigmail.example ([fe80::1%6]) with mapi id 15.20; {at(2)}",
+            forged("smtp.bigmail.example"),
+        ],
+        "198.51.100.130",
+    ),
+    "handed in by another user of the recipient's provider": Case(
+        [
+            f"from a.bigmail.example ([fe80::1]) by a.bigmail.example ([fe80::1%6]) with mapi id 15.20; {at(2)}",
+            forged("smtp.bigmail.example"),
+        ],
+        None,
+        reason="logged-in",
+    ),
+    "the recipient's own Exchange": Case(
+        [
+            f"from ex.reporter.example ([fe80::1]) by ex.reporter.example ([fe80::1%6]) with mapi id 15.1; {at(5)}",
+            f"from pc (192.0.2.7) by ex.reporter.example (10.1.1.1) with Microsoft SMTP Server id 15.1; {at(4)}",
+        ],
+        "192.0.2.7",
+        witness="ex.reporter.example",
+    ),
+    "a logged-in user whose address is hidden": Case(
+        [f"by mx.reporter.example (Postfix) with ESMTPSA id 1; {at(4)}", forged("mx.reporter.example")],
+        None,
+        reason="logged-in",
     ),
     "no chain": Case([], None, reason="no Received field"),
 }
