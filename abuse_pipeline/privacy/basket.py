@@ -29,6 +29,7 @@ _COMPANY = re.compile(
 )
 _SEPARATORS = re.compile(r"[\s,、，・/／|｜()（）\[\]【】「」『』<>＜＞:：;；~～\u3000]+")
 _KANJI_NAME = re.compile(r"[\u4e00-\u9fff々ヶ]{4}")
+_LIKE_AN_ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}[.:]")
 _SRS0 = re.compile(r"srs0[+=-][^=]+=[^=]+=([^=]+)=(.+)", re.IGNORECASE)
 _SRS1 = re.compile(r"srs1[+=-][^=]+=([^=]+)==[^=]+=[^=]+=([^=]+)=(.+)", re.IGNORECASE)
 _BATV = re.compile(r"(?:prvs|btv1)=+[^=]+=+(.+)", re.IGNORECASE)
@@ -118,6 +119,8 @@ class Basket:
 
     def add_ip(self, text: str, channel: str) -> bool:
         """An IP address; False when *text* is none. Addresses that say nothing (unspecified, loopback) are left out."""
+        if not _LIKE_AN_ADDRESS.match(text):
+            return False
         try:
             address = ip_address(text.partition("%")[0])
         except ValueError:

@@ -43,19 +43,24 @@ class _Phrases:
         return _BETWEEN.join((plain, backwards(plain), rot13(plain)))
 
     @cached_property
-    def _bare(self) -> str:
-        return _BETWEEN.join(map(squeezed, self.phrases))
+    def _bare(self) -> tuple[tuple[str, str], ...]:
+        return tuple((phrase, squeezed(phrase)) for phrase in self.phrases)
+
+    @cached_property
+    def _bare_together(self) -> str:
+        return _BETWEEN.join(bare for _, bare in self._bare)
 
     def containing(self, text: str) -> tuple[str, ...]:
         """The phrases in which *text* stands, also with other spacing: "blueharbor" stands in "Blue Harbor K.K."."""
-        bare = squeezed(text)
-        if text not in self._together and (not bare or bare not in self._bare):
+        wanted = squeezed(text)
+        loosely = wanted != "" and wanted in self._bare_together
+        if not loosely and text not in self._together:
             return ()
         forms = (text, backwards(text), rot13(text))
         return tuple(
             phrase
-            for phrase in self.phrases
-            if any(form in phrase for form in forms) or (bare and bare in squeezed(phrase))
+            for phrase, bare in self._bare
+            if (loosely and wanted in bare) or any(form in phrase for form in forms)
         )
 
 

@@ -22,16 +22,22 @@ from urllib.parse import unquote_to_bytes
 from abuse_pipeline.errors import LimitExceeded
 
 _ROUNDS = 3
+_APART = "\n\n"
 _MOST_CHARACTERS = 8_000_000
 _WORD_GROUP = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bq]\?[^?\s]*\?=)*", re.IGNORECASE)
 _WORD = re.compile(r"=\?([^?\s]+)\?([bq])\?([^?\s]*)\?=", re.IGNORECASE)
 _FOLDED_BASE64 = re.compile(r"(?<=[A-Za-z0-9+/_-]{48})[ \t]*\r?\n[ \t]*(?=[A-Za-z0-9+/=_-])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}|[A-Za-z0-9+/_-]{5,}={1,2}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,;-]?){4,}")
+_NOT_HEX = re.compile(r"0x|\\x|[^0-9A-Fa-f]")
+_SHORTEST_DIGEST = 32
 _PLAIN_WORD = re.compile(r"[A-Za-z]?[a-z]+(?:[-/_+][a-z]+)*")
-_QP = re.compile(r"=[0-9A-Fa-f]{2}")
+_QP = re.compile(r"[^\s=]*(?:=[0-9A-Fa-f]{2}|=\r?\n)(?:[^\s=]|=[0-9A-Fa-f]{2}|=\r?\n)*")
+_PERCENT = re.compile(r"[^\s%]*%[0-9A-Fa-f]{2}\S*")
 _ESCAPES = re.compile(r"\\(?:u\{?([0-9A-Fa-f]{4,6})\}?|x([0-9A-Fa-f]{2}))")
 _A_LABEL = re.compile(r"xn--[A-Za-z0-9-]{1,59}", re.IGNORECASE)
+_UTF_7 = re.compile(r"[!-~]*\+[A-Za-z0-9/]{2,}[!-~]*")
+_MARKUP = re.compile(r"<(?:!--|/?[A-Za-z][^<>@]{0,2000}>|/)|</?[A-Za-z]+>")
 _TAG = re.compile(r"<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL)
 _BARE_JIS = re.compile(r"\x1b?\$[@B]((?:[!-~]{2})+?)\x1b?\([BJ]")
 
@@ -43,20 +49,18 @@ class TooMuchToRead(LimitExceeded):
 def texts_of(message: bytes) -> tuple[list[str], set[str]]:
     """The decoded texts of *message*, and every hexadecimal or base64 run in them that may be a digest, as lower-case
     hexadecimal. Raises TooMuchToRead."""
-    texts = list(dict.fromkeys(_outer_texts(message)))
-    seen = set(texts)
-    digests: set[str] = set()
-    level, total = texts, sum(map(len, texts))
+    level = list(dict.fromkeys(_outer_texts(message)))
+    texts, seen, digests = list(level), set(level), set[str]()
     for _ in range(_ROUNDS):
-        level = [new for text in level for new in _unfolded(text, digests) if new and new not in seen]
-        level = list(dict.fromkeys(level))
-        seen.update(level)
-        texts.extend(level)
-        total += sum(map(len, level))
-        if total > _MOST_CHARACTERS:
-            raise TooMuchToRead("the message unfolds into too much text")
+        # One string for a whole layer: what unfolds from it stays together, and a round costs one pass.
+        new = dict.fromkeys(_unfolded(_APART.join(level), digests))
+        level = [text for text in new if text and text not in seen]
         if not level:
             break
+        seen.update(level)
+        texts.extend(level)
+        if sum(map(len, texts)) > _MOST_CHARACTERS:
+            raise TooMuchToRead("the message unfolds into too much text")
     return texts, digests
 
 
@@ -69,9 +73,10 @@ def decodings(data: bytes) -> Iterator[str]:
             yield data.decode(charset, "ignore")
     if b"\x1b" in data:
         yield data.decode("iso2022_jp_ext", "ignore")
-    if b"\x00" in data:
-        yield data.decode("utf-16-le", "ignore")
-        yield data.decode("utf-16-be", "ignore")
+    if data.count(0) * 4 >= len(data) > 0:
+        for start in (0, 1):
+            yield data[start:].decode("utf-16-le", "ignore")
+            yield data[start:].decode("utf-16-be", "ignore")
 
 
 def _unpacked(data: bytes) -> Iterator[str]:
@@ -161,21 +166,21 @@ def _joined_words(group: str) -> str:
 def _unfolded(text: str, digests: set[str]) -> Iterator[str]:
     """What one layer of encoding in *text* hides."""
     if "&" in text:
-        yield html.unescape(text)
-    if "<" in text:
+        yield html.unescape("\n".join(line for line in text.split("\n") if "&" in line))
+    if "<" in text and _MARKUP.search(text):
         yield _TAG.sub("", text)
-    if "%" in text:
-        yield from decodings(unquote_to_bytes(text))
-    if "=" in text and _QP.search(text):
-        yield from decodings(binascii.a2b_qp(text.encode("utf-8", "ignore")))
+    if "%" in text and (runs := _PERCENT.findall(text)):
+        yield from decodings(unquote_to_bytes("\n".join(runs)))
+    if "=" in text and (runs := _QP.findall(text)):
+        yield from decodings(binascii.a2b_qp("\n".join(runs).encode("utf-8", "ignore")))
     if "\\" in text and _ESCAPES.search(text):
         yield _ESCAPES.sub(_escaped, text)
     if "xn--" in text.lower():
         yield _A_LABEL.sub(lambda found: _label(found.group()), text)
     if "$" in text and (hidden := _BARE_JIS.findall(text)):
         yield "\n".join(f"\x1b$B{run}\x1b(B".encode("latin-1").decode("iso2022_jp", "ignore") for run in hidden)
-    if "+" in text:
-        yield text.encode("ascii", "ignore").decode("utf-7", "ignore")
+    if "+" in text and (runs := _UTF_7.findall(text)):
+        yield "\n".join(runs).encode("ascii", "ignore").decode("utf-7", "ignore")
     yield from _hexadecimal(text, digests)
     yield from _base64(text, digests)
 
@@ -193,13 +198,14 @@ def _label(label: str) -> str:
 
 
 def _hexadecimal(text: str, digests: set[str]) -> Iterator[str]:
+    pieces: list[bytes] = []
     for found in _HEX.finditer(text):
-        digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", found.group())
-        if len(digits) >= 32:
+        digits = _NOT_HEX.sub("", found.group())
+        if len(digits) >= _SHORTEST_DIGEST:
             digests.add(digits.lower())
         for start in (0, 1):
-            even = digits[start : start + (len(digits) - start) // 2 * 2]
-            yield from decodings(bytes.fromhex(even))
+            pieces.append(bytes.fromhex(digits[start : start + (len(digits) - start) // 2 * 2]))
+    yield from decodings(b"\n".join(pieces))
 
 
 def _base64(text: str, digests: set[str]) -> Iterator[str]:
@@ -216,6 +222,8 @@ def _base64(text: str, digests: set[str]) -> Iterator[str]:
     for gathered in pieces.values():
         for piece in gathered:
             yield from _unpacked(piece)
+            if piece.count(0) * 4 >= len(piece):
+                yield from decodings(piece)
         yield from decodings(b"\n".join(gathered))
 
 
