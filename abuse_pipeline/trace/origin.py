@@ -17,6 +17,7 @@ from abuse_pipeline.networks.addresses import special_use
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
 from abuse_pipeline.trace.received import (
     ADDRESS_ALONE,
+    LOCAL_USER,
     NO_ADDRESS,
     NO_CLIENT,
     TWO_ADDRESSES,
@@ -146,6 +147,8 @@ def _stamp_problem(hop: Hop, above: Hop | None, household: Household, rules: Tra
 
 def _client_problem(hop: Hop, rules: TraceRules) -> _Stop | None:
     """Why nothing can be known about who handed *hop* over."""
+    if LOCAL_USER in hop.defects:
+        return _Stop(Verdict.RECIPIENT_SIDE, f"hop {hop.index} was {LOCAL_USER}, who may have written all below it")
     if NO_CLIENT in hop.defects or (hop.ip is None and (is_within_one_system(hop) or was_fetched(hop))):
         if hop.authenticated:
             return _Stop(Verdict.RECIPIENT_SIDE, f"{hop.by} took it from a logged-in user and records no address")
@@ -232,7 +235,7 @@ def _through_relay(walk: _Walk, entry: Hop, provider: KnownRelay | None) -> _Sto
 
 def _stays_inside(hop: Hop, provider: KnownRelay | None) -> bool:
     """Whether a relay's hop without a public address is a step inside the relay, not a client that it hides."""
-    if hop.authenticated or is_handed_in(hop, provider):
+    if hop.authenticated or LOCAL_USER in hop.defects or is_handed_in(hop, provider):
         return False
     if hop.ip is None:
         return True
@@ -260,7 +263,7 @@ def _relay_stamp_problem(
 def _fits_own(hop: Hop, above: Hop, entry: Hop) -> bool:
     """Whether BY is a name that our relay gave to the host above, which recorded our relay's address, or its inside."""
     if hop.by is None:
-        return False
+        return NO_CLIENT in hop.defects and hop.protocol == "local"
     host, domain = plain_host(hop.by), stamp_domain(hop.by)
     names = [name for name in (entry.helo, entry.rdns) if name]
     if any(host == plain_host(name) or (domain and domain == registered_domain(name)) for name in names):

@@ -23,6 +23,7 @@ UNREADABLE: Final = "neither FROM nor BY is where RFC 5321 section 4.4 has them"
 UNBALANCED: Final = "the brackets of its comments do not match"
 SEVERAL_BY: Final = "more than one BY: the client may have written one of them"
 NO_CLIENT: Final = "records no client"
+LOCAL_USER: Final = "handed in by a user of the host itself"
 NO_ADDRESS: Final = "the address of the client is not recorded"
 NO_KNOWN_SHAPE: Final = "the address of the client is not where this software writes it"
 NOT_AN_ADDRESS: Final = "what stands for the client's address is no address"
@@ -48,6 +49,9 @@ _AUTHENTICATED: Final = re.compile(
 _LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|HTTPREST", re.IGNORECASE)
 _KEYWORDS: Final = frozenset({"with", "id", "for", "via"})
 _LOCAL: Final = re.compile(r"\((?:qmail \d+ invoked|nullmailer pid|from )", re.IGNORECASE)
+_USERS_HAND: Final = re.compile(
+    r"\(from |\(qmail \d+ invoked by uid|\(Postfix, from userid|\(\S*/Submit\)", re.IGNORECASE
+)
 _LITERAL: Final = re.compile(r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[\s<>()\[\]\"',;:=]+")
 
@@ -89,9 +93,17 @@ def read_hop(index: int, raw: str) -> Hop:
     client = _client(clauses, dialect_of(by_clause))
     words = _keyword_values(clauses.by)
     protocol = words.get("with") or ("local" if clauses.client is None and not clauses.by else None)
+    by_user = clauses.client is None and _USERS_HAND.search(text) is not None
+    by_user = by_user or (clauses.client is not None and protocol is not None and protocol.lower() == "local")
     moment, date_defect = _stamp(clauses.date)
     by = clauses.by[0] if clauses.by and not clauses.by[0].startswith("(") else None
-    defects = (*clauses.defects, *client.defects, *((NO_BY,) if by is None else ()), *date_defect)
+    defects = (
+        *clauses.defects,
+        *client.defects,
+        *((LOCAL_USER,) if by_user else ()),
+        *((NO_BY,) if by is None else ()),
+        *date_defect,
+    )
     return Hop(
         index,
         raw,

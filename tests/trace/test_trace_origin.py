@@ -387,6 +387,37 @@ CASES = {
         None,
         reason="logged-in",
     ),
+    "a script on the recipient's own host": Case(
+        [f"by mx.reporter.example (Postfix, from userid 1001) id 1; {at(4)}", forged("mx.reporter.example")],
+        None,
+        reason="by a user of the host itself",
+    ),
+    "a local user of the recipient's Exim": Case(
+        [f"from www by mx.reporter.example with local (Exim 4.96) id 1; {at(4)}", forged("mx.reporter.example")],
+        None,
+        reason="by a user of the host itself",
+    ),
+    "a script on our relay": Case(
+        [
+            OWN_RELAY.format(time=at(3)),
+            f"by smtp.hosting.example (Postfix, from userid 1001) id 1; {at(2)}",
+            forged("smtp.hosting.example"),
+        ],
+        None,
+    ),
+    "our relay runs qmail": Case(
+        [
+            OWN_RELAY.format(time=at(3)),
+            f"(qmail 28162 invoked from network); {at(3)}",
+            f"from unknown (HELO pc) (192.0.2.7) by smtp.hosting.example with SMTP; {at(2)}",
+        ],
+        "192.0.2.7",
+        "relayed",
+        "smtp.hosting.example",
+    ),
+    "forwarded within the recipient's host": Case(
+        [f"by mx.reporter.example (Postfix) id 1; {at(4)}", customer()], "192.0.2.7"
+    ),
     "no chain": Case([], None, reason="no Received field"),
 }
 
