@@ -57,7 +57,7 @@ def build_desk(settings: Settings) -> Desk:
 
     Raises ConfigurationError with every problem found in the tables or the relay list.
     """
-    table = build_table(_network_texts(settings.networks))
+    table = build_table(_network_texts(settings.networks), settings.provider.zone)
     relays_text, relays_name = _relays(settings.trace.relays)
     rules = TraceRules(
         own_relays=settings.trace.own_relays,

@@ -48,7 +48,8 @@ def _check_depth(root: Message, limits: MailLimits) -> None:
     level = [root]
     for _ in range(limits.max_depth):
         payloads = [message.get_payload() for message in level]
-        level = [child for payload in payloads if isinstance(payload, list) for child in payload]
+        children = (child for payload in payloads if isinstance(payload, list) for child in payload)
+        level = [child for child in children if isinstance(child, Message)]
     if level:
         raise LimitExceeded(f"parts nest deeper than max_depth = {limits.max_depth}")
 

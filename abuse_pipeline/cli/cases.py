@@ -62,7 +62,7 @@ def show(case_id: str, as_json: bool, config: Path) -> None:
 
     \b
     Example:
-      abuse cases show K-7Q2M9K
+      abuse cases show K-1M80K4FW0PS76F6X9E
     """
     from abuse_pipeline.documents import case_document, local_text
 
@@ -97,7 +97,7 @@ def note_case(case_id: str, text: str, who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse cases note K-7Q2M9K "called the customer, server is being cleaned"
+      abuse cases note K-1M80K4FW0PS76F6X9E "called the customer, server is being cleaned"
     """
     with desk_and_store(config) as (_, store):
         store.note_case(case_id, who, text)
@@ -113,7 +113,7 @@ def assign(case_id: str, assignee: str, who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse cases assign K-7Q2M9K sato
+      abuse cases assign K-1M80K4FW0PS76F6X9E sato
     """
     with desk_and_store(config) as (_, store):
         store.assign(case_id, who, assignee)
@@ -129,7 +129,7 @@ def close(case_id: str, reason: str, who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse cases close K-7Q2M9K --reason "customer removed the script"
+      abuse cases close K-1M80K4FW0PS76F6X9E --reason "customer removed the script"
     """
     with desk_and_store(config) as (_, store):
         store.close_case(case_id, who, reason)
@@ -145,7 +145,7 @@ def reopen(case_id: str, reason: str, who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse cases reopen K-7Q2M9K --reason "the same script is back"
+      abuse cases reopen K-1M80K4FW0PS76F6X9E --reason "the same script is back"
     """
     with desk_and_store(config) as (_, store):
         store.reopen_case(case_id, who, reason)

@@ -130,7 +130,7 @@ def _print_stages(assessment: Assessment, outgoing: tuple[Outgoing, ...], desk: 
         _stage("outgoing", ["nothing goes out"])
     for message in outgoing:
         _stage("outgoing", [f"{message.kind}, {message.state.value}{f': {message.reason}' if message.reason else ''}"])
-        for line in readable(message.message).splitlines():
+        for line in readable(message.message, hide_receiver=message.kind == "reply"):
             print_line(f"    | {line}")
 
 
@@ -157,9 +157,13 @@ def _evidence(judged: JudgedIncident) -> list[str]:
     return [f"{name}: {value}" for name, value in evidence_document(judged).items() if value]
 
 
-def readable(message: bytes) -> str:
-    """An outgoing message as its receiver's mail program shows it: the fields people see, and the text."""
+def readable(message: bytes, hide_receiver: bool) -> list[str]:
+    """An outgoing message as its receiver's mail program shows it: the fields people see, and the text.
+
+    hide_receiver: it is a reply, and its To: is a reporter.
+    """
     parsed = message_from_bytes(message, policy=policy.default)
-    fields = [f"{name}: {parsed[name]}" for name in ("From", "To", "Date", "Subject") if parsed[name]]
+    shown = ("From", "Date", "Subject") if hide_receiver else ("From", "To", "Date", "Subject")
+    fields = [f"{name}: {parsed[name]}" for name in shown if parsed[name]]
     body = parsed.get_body(("plain",))
-    return "\n".join([*fields, "", body.get_content() if body is not None else ""])
+    return [*fields, "", *(body.get_content().splitlines() if body is not None else ())]

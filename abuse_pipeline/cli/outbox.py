@@ -97,16 +97,17 @@ def show(id: str, config: Path) -> None:
 
     \b
     Example:
-      abuse outbox show O-4T8Z2W
+      abuse outbox show N-1M80K4FW0PS76F6X9A
     """
     from abuse_pipeline.cli.explain import readable
 
     with desk_and_store(config) as (_, store):
         record, message = store.outgoing_record(id), store.outgoing_message(id)
     print_line(f"{record.id}  {record.kind}  {record.state.value}{f': {record.reason}' if record.reason else ''}")
-    for line in readable(message).splitlines():
-        hidden = record.kind == "reply" and line.startswith("To: ")
-        print_line(f"To: {record.reporter}" if hidden else line)
+    if record.reporter is not None:
+        print_line(f"To: {record.reporter}")
+    for line in readable(message, hide_receiver=record.kind == "reply"):
+        print_line(line)
 
 
 @command("export", short_help="Write messages as files, one ID.eml each.")
@@ -146,7 +147,7 @@ def approve(ids: tuple[str, ...], who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse outbox approve O-4T8Z2W
+      abuse outbox approve N-1M80K4FW0PS76F6X9A
     """
     with desk_and_store(config) as (_, store):
         for id in ids:
@@ -163,7 +164,7 @@ def hold(ids: tuple[str, ...], reason: str, who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse outbox hold O-4T8Z2W --reason "customer is on the phone"
+      abuse outbox hold N-1M80K4FW0PS76F6X9A --reason "customer is on the phone"
     """
     with desk_and_store(config) as (_, store):
         for id in ids:
@@ -179,7 +180,7 @@ def retry(ids: tuple[str, ...], who: str, config: Path) -> None:
 
     \b
     Example:
-      abuse outbox retry O-4T8Z2W
+      abuse outbox retry N-1M80K4FW0PS76F6X9A
     """
     with desk_and_store(config) as (_, store):
         for id in ids:

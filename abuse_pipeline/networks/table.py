@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 from abuse_pipeline.model import (
     Customer,
@@ -37,7 +38,8 @@ class NetworkTable:
     _assignment_index: PrefixIndex
 
     @classmethod
-    def of(cls, lists: NetworkLists) -> NetworkTable:
+    def of(cls, lists: NetworkLists, zone: tzinfo = UTC) -> NetworkTable:
+        """zone: in which reasons show times."""
         rows = _by_prefix(lists.assignments)
         return cls(
             customers=lists.customers,
@@ -45,7 +47,7 @@ class NetworkTable:
             _networks=lists.networks,
             _network_index=PrefixIndex(network.prefix for network in lists.networks),
             _prefixes=tuple(rows),
-            _timelines=tuple(Timeline(of_prefix) for of_prefix in rows.values()),
+            _timelines=tuple(Timeline(of_prefix, zone) for of_prefix in rows.values()),
             _assignment_index=PrefixIndex(rows),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from abuse_pipeline.model import Missing, Moment
@@ -31,12 +31,16 @@ class Answer:
 
 
 class Timeline:
-    """All rows of one prefix. Leases are sorted by their beginning; `_reach` lets a search stop early."""
+    """All rows of one prefix. Leases are sorted by their beginning; `_reach` lets a search stop early.
 
-    __slots__ = ("_begins", "_leases", "_reach", "_rows", "_shared", "_static")
+    zone: in which reasons show times.
+    """
 
-    def __init__(self, rows: Iterable[Assignment]) -> None:
+    __slots__ = ("_begins", "_leases", "_reach", "_rows", "_shared", "_static", "_zone")
+
+    def __init__(self, rows: Iterable[Assignment], zone: tzinfo = UTC) -> None:
         self._rows = tuple(rows)
+        self._zone = zone
         self._static = tuple(row for row in self._rows if not row.timed)
         self._leases = sorted((row for row in self._rows if row.timed), key=lambda row: row.since or _EVER)
         self._begins = [row.since or _EVER for row in self._leases]
@@ -53,7 +57,8 @@ class Timeline:
             return Answer(None, _SHARED, (Missing.PORT,))
         leases = _on_port(leases, port)
         static = _on_port(self._static, port)
-        return _decide(leases, [row for row in leases if _contains(row, begin, end)], static, moment)
+        whole = [row for row in leases if _contains(row, begin, end)]
+        return self._decide(leases, whole, static, moment)
 
     def _held_always(self, port: int | None) -> Answer:
         """The answer that holds at every time; where the time matters, it says that a time is needed."""
@@ -63,7 +68,7 @@ class Timeline:
             return Answer(None, _SHARED, missing)
         if timed:
             return Answer(None, "which is held by lease: without a usable time nobody can be named", (Missing.TIME,))
-        return _static_answer(_on_port(self._static, port))
+        return self._static_answer(_on_port(self._static, port))
 
     def _touching(self, begin: datetime, end: datetime) -> list[Assignment]:
         """Leases that hold at some instant from *begin* up to, not including, *end*."""
@@ -76,32 +81,50 @@ class Timeline:
                 found.append(lease)
         return found
 
+    def _decide(
+        self,
+        leases: Sequence[Assignment],
+        whole: Sequence[Assignment],
+        static: Sequence[Assignment],
+        moment: Moment,
+    ) -> Answer:
+        """leases: those that touch the span. whole: those among them that hold through all of it."""
+        if not leases:
+            return self._static_answer(static)
+        if not whole:
+            # In some instants of the span a static assignment counts, if there is one, and in others the lease.
+            whole, leases = static, (*leases, *static)
+        customers = _customers(leases)
+        at = self._show(moment.at)
+        if not whole:
+            why = f"the {moment.precision} {at} does not fall wholly inside one lease ({_names(customers)})"
+            return Answer(None, f"ambiguous: {why}")
+        if len(customers) > 1:
+            return Answer(None, f"ambiguous: {_names(customers)} all have a claim at {at}")
+        return Answer(customers[0], self._because(whole[0]))
 
-def _decide(
-    leases: Sequence[Assignment], whole: Sequence[Assignment], static: Sequence[Assignment], moment: Moment
-) -> Answer:
-    """leases: those that touch the span. whole: those among them that hold through all of it."""
-    if not leases:
-        return _static_answer(static)
-    if not whole:
-        # In some instants of the span a static assignment counts, if there is one, and in others the lease.
-        whole, leases = static, (*leases, *static)
-    customers = _customers(leases)
-    if not whole:
-        why = f"the {moment.precision} {_show(moment.at)} does not fall wholly inside one lease ({_names(customers)})"
-        return Answer(None, f"ambiguous: {why}")
-    if len(customers) > 1:
-        return Answer(None, f"ambiguous: {_names(customers)} all have a claim at {_show(moment.at)}")
-    return Answer(customers[0], _because(whole[0]))
+    def _static_answer(self, static: Sequence[Assignment]) -> Answer:
+        customers = _customers(static)
+        if not customers:
+            return Answer(None, "unassigned: no row of assignments.csv holds at that time and port")
+        if len(customers) > 1:
+            return Answer(None, f"ambiguous: {_names(customers)} all have a static assignment")
+        return Answer(customers[0], self._because(static[0]))
 
+    def _because(self, row: Assignment) -> str:
+        ports = f" on ports {row.ports[0]}-{row.ports[1]}" if row.ports is not None else ""
+        if not row.timed:
+            return f"statically assigned to {row.customer}{ports}"
+        since = f" since {self._show(row.since)}" if row.since is not None else ""
+        until = f" until {self._show(row.until)}" if row.until is not None else ""
+        return f"held by {row.customer}{ports}{since}{until}"
 
-def _static_answer(static: Sequence[Assignment]) -> Answer:
-    customers = _customers(static)
-    if not customers:
-        return Answer(None, "unassigned: no row of assignments.csv holds at that time and port")
-    if len(customers) > 1:
-        return Answer(None, f"ambiguous: {_names(customers)} all have a static assignment")
-    return Answer(customers[0], _because(static[0]))
+    def _show(self, time: datetime) -> str:
+        """``2026-11-20 14:03:12 JST``. At the ends of the calendar a zone may have no date for it; then in UTC."""
+        try:
+            return time.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        except OverflowError:
+            return time.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _on_port(rows: Sequence[Assignment], port: int | None) -> Sequence[Assignment]:
@@ -138,16 +161,3 @@ def _customers(rows: Iterable[Assignment]) -> list[str]:
 
 def _names(customers: Sequence[str]) -> str:
     return ", ".join(customers[:5]) + (" and others" if len(customers) > 5 else "")
-
-
-def _because(row: Assignment) -> str:
-    ports = f" on ports {row.ports[0]}-{row.ports[1]}" if row.ports is not None else ""
-    if not row.timed:
-        return f"statically assigned to {row.customer}{ports}"
-    since = f" since {_show(row.since)}" if row.since is not None else ""
-    until = f" until {_show(row.until)}" if row.until is not None else ""
-    return f"held by {row.customer}{ports}{since}{until}"
-
-
-def _show(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
