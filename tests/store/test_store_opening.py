@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,9 +62,43 @@ def test_a_later_use_needs_no_migration_tool(settings: StoreSettings, monkeypatc
 
 
 def test_processes_that_come_first_together_agree(settings: StoreSettings) -> None:
-    children = [child("key", settings) for _ in range(4)]
+    children = [child("key", settings) for _ in range(2)]
     keys = {answer_of(process) for process in children}
     assert keys == {(settings.keys / "pseudonym.key").read_text("ascii").strip()}
+
+
+def test_threads_that_come_first_together_agree(settings: StoreSettings) -> None:
+    together = threading.Barrier(8)
+
+    def first_use(_: int) -> bytes:
+        together.wait(30)
+        store = open_store(settings, HandClock())
+        try:
+            return store.pseudonym_key
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first_use, range(8)))) == 1
+
+
+def test_on_sqlite_only_one_at_a_time_prepares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting WAL is no transaction: only the folder's lock keeps first users apart there."""
+    inside: list[int] = []
+    most: list[int] = []
+    set_wal = opening._set_wal
+
+    def slow(place: Path) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        set_wal(place)
+
+    monkeypatch.setattr(opening, "_set_wal", slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: reopen(sqlite_at(tmp_path / "a.db")), range(4)))
+    assert max(most) == 1
 
 
 @pytest.mark.parametrize("lost", ["file", "folder"])

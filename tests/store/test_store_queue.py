@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from store_world import LEASE, NOON, HandClock, answer_of, arrival, child, claim_one, complete, many, record
@@ -192,3 +193,17 @@ def test_processes_never_do_the_same(store: Store, settings: StoreSettings) -> N
     (notice,) = store.outgoing()
     assert set(notice.submissions) == set(done)
     assert sorted(store.outgoing_message(notice.id).decode().split()) == sorted(done)
+
+
+def test_nobody_waits_for_a_row_in_other_hands(postgres_url: str, tmp_path: Path, lease_clock: HandClock) -> None:
+    """A worker that overstays its lease inside its transaction: PostgreSQL skips its row instead of waiting."""
+    settings = StoreSettings(url=postgres_url, keys=tmp_path / "keys")
+    store = open_store(settings, HandClock(), lease_clock=lease_clock, busy_timeout=timedelta(seconds=1))
+    store.accept(many(2))
+    (slow,) = store.claim("slow", 1, LEASE)
+    lease_clock.forward(hours=1)
+    with store.completing(slow) as unit:
+        record(unit)
+        assert [claim.raw for claim in store.claim("other", 9, LEASE)] == [b"message 1"]
+    assert store.submission(slow.submission.id).status is Status.DONE
+    store.close()

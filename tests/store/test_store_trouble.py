@@ -152,3 +152,13 @@ def test_an_error_never_shows_a_value(store: Store) -> None:
     assert secret not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_an_error_never_shows_a_value_of_the_wrong_kind(postgres_url: str, tmp_path: Path) -> None:
+    """PostgreSQL quotes the value that it cannot read in its first line."""
+    store = open_store(StoreSettings(url=postgres_url, keys=tmp_path / "keys"), HandClock())
+    with store._database.reading() as transaction, pytest.raises(StoreUnavailable) as caught:
+        transaction.value(text("SELECT CAST(CAST(:value AS TEXT) AS INTEGER)"), {"value": "taro@reporter.example"})
+    store.close()
+    assert "taro" not in str(caught.value)
+    assert "22P02" in str(caught.value), "the engine's own code stays, for who has to mend it"
