@@ -141,6 +141,11 @@ def test_iso_2022_jp_corners(data: bytes, text: str) -> None:
     assert decode(data, "iso-2022-jp") == text
 
 
+@pytest.mark.parametrize("label", ["iso-2022-jp", "shift_jis", "us-ascii", "iso-8859-1", ""])
+def test_kana_in_the_right_half_beside_escapes(label: str) -> None:
+    assert decode(b"\xb1\xb2 \x1b$B0l\x1b(B", label) == "ｱｲ 一"
+
+
 @pytest.mark.parametrize("text", ["Très bien, l'élève a été reçu", "It’s “free” – now", "Grüße aus Köln", "señor"])
 def test_western_text_is_not_taken_for_japanese(text: str) -> None:
     assert decode(text.encode("cp1252"), guess=True) == text

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from abuse_pipeline import second_reader
 from abuse_pipeline.errors import LimitExceeded, MalformedMessage, ReportError
 from abuse_pipeline.mail import Mail, read_mail
 from abuse_pipeline.settings import MailLimits
@@ -144,9 +145,13 @@ def test_second_reader_refuses_too_many_lines() -> None:
         read_mail(b"Subject: x\n" + b"=?" * 6000 + b"\n\n" + b"\n" * 1_000_001, LIMITS)
 
 
-def test_a_reader_that_fails_in_any_way_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from abuse_pipeline import second_reader
+@pytest.mark.parametrize("raw", [nested(20), embedded(20)], ids=["multipart", "embedded"])
+def test_second_reader_refuses_depth_before_anything_is_copied(raw: bytes) -> None:
+    with pytest.raises(LimitExceeded, match="max_depth"):
+        second_reader.read(raw, LIMITS)
 
+
+def test_a_reader_that_fails_in_any_way_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing:
         @staticmethod
         def from_bytes(raw: bytes) -> None:

@@ -133,6 +133,13 @@ def test_multipart_whose_boundary_is_wrong_is_read_as_text(kind: bytes) -> None:
         assert "evidence" in mail.text()
 
 
+def test_boundary_that_begins_as_the_one_around_it() -> None:
+    inner = b"Content-Type: multipart/related; boundary=b_.REL\r\n\r\n--b_.REL\r\n\r\none\r\n--b_.REL--"
+    mail = read_mail(multipart(inner, b"\r\ntwo"), LIMITS)
+    assert [part.content_type for part in mail.root.children] == ["multipart/related", "text/plain"]
+    assert mail.text() == "one\ntwo"
+
+
 def test_text_joins_plain_leaves_and_leaves_attachments_out() -> None:
     mail = read_mail(
         multipart(
@@ -161,6 +168,10 @@ def test_strip_tags() -> None:
 
 HOSTILE_HTML = {
     "nested div": "<div>" * 200_000 + "deep",
+    "nested div, small": "<div>" * 19_000 + "deep",
+    "nested lists": "<ul><li>" * 9_000 + "deep",
+    "text in nested tables": "<table><tr><td>" * 80 + "<p>x" * 19_000 + " deep",
+    "cells": "<table><tr>" + "<td>x" * 100_000 + " deep",
     "nested table": "<table><tr><td>x" * 60_000 + "deep",
     "many paragraphs": "<p>x" * 250_000 + "deep",
     "brackets": "<" * 1_000_000 + " deep",
