@@ -377,7 +377,7 @@ def test_the_notice_of_the_readme_is_what_the_program_writes() -> None:
     raw = (ROOT / "samples" / "forwarded_attachment" / "postfix-iso2022jp.eml").read_bytes()
     now = datetime(2026, 11, 22, 3, tzinfo=UTC)
     notice = preview_outgoing(assess(raw, Envelope(), desk, now), raw, Envelope(), desk, now)[0]
-    written = re.sub(r"\[[A-Z0-9]+\]", "[TOKEN]", readable(notice.message)).splitlines()
+    written = re.sub(r"\[[A-Z0-9]+\]", "[TOKEN]", "\n".join(readable(notice.message, hide_receiver=False))).splitlines()
     shown = re.sub(r"\[[A-Z0-9]+\]", "[TOKEN]", fenced(ROOT / "README.md", "text")[0]).splitlines()
 
     assert notice.kind == "notice"
