@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import quopri
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -64,7 +65,7 @@ def uuencode(data: bytes) -> bytes:
     return b"begin 644 body\n" + b"".join(lines) + b"`\nend\n"
 
 
-ENCODERS = {
+ENCODERS: dict[str, Callable[[str], bytes]] = {
     "ISO-2022-JP": jis,
     "iso-2022-jp-ms": jis,
     "CP50220": jis,
@@ -81,7 +82,7 @@ ENCODERS = {
     "UTF-8": lambda text: text.encode("utf-8"),
     "utf8": lambda text: text.encode("utf-8"),
 }
-ENCODINGS = {
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "8bit": lambda data: data,
     "7bit": lambda data: data,
     "base64": base64.encodebytes,
