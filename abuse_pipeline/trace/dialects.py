@@ -70,12 +70,14 @@ ALONE: Final = _shape(rf"\[?(?:(?P<ip4>{_V4}){_PORT}|{_ADDRESS})\]?{_PORT.replac
 class Dialect:
     """One way of writing Received fields.
 
+    word: stands somewhere in the BY clause, in this case of letters (a quick test before the mark).
     mark: matched at the start of the BY clause (`by` itself left out), None for the rows that match anything.
     shapes: tried in order against the whole FROM clause. confirmed_names: `rdns` was confirmed by a forward look-up.
     alone_is_peer: `[ip]` with nothing beside it is the connection's address, not what the client said of itself.
     """
 
     name: str
+    word: str
     mark: re.Pattern[str] | None
     shapes: tuple[re.Pattern[str], ...]
     confirmed_names: bool = False
@@ -91,29 +93,41 @@ _BEFORE_ADDRESSES: Final = r"[^<>@]{0,400}?"
 """Software names count only before the first mail address: what follows may have been chosen by the sender."""
 
 DIALECTS: Final = (
-    Dialect("postfix", _mark(rf"{_HOST}\(Postfix\b"), (PAREN,), confirmed_names=True),
+    Dialect("postfix", "(Postfix", _mark(rf"{_HOST}\(Postfix\b"), (PAREN,), confirmed_names=True),
     Dialect(
         "exim",
+        "(Exim",
         _mark(rf"{_HOST}{_BEFORE_ADDRESSES}\(Exim\b"),
         (EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET),
         confirmed_names=True,
         alone_is_peer=True,
     ),
-    Dialect("sendmail", _mark(rf"{_HOST}\(8\.\d"), (PAREN,), confirmed_names=True),
-    Dialect("exchange", _mark(rf"{_HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)),
-    Dialect("smtpsvc", _mark(rf"{_HOST}with Microsoft SMTPSVC"), (PAREN,)),
-    Dialect("google", _mark(r"(?:mx|smtp|smtp-relay|aspmx)\.(?:google|gmail)\.com with "), (PAREN, ALONE)),
-    Dialect("yahoo web", _mark(rf"{_HOST}(?:via|with) HTTP"), (WEBMAIL, PAREN, ALONE, BARE), alone_is_peer=True),
-    Dialect("messagelabs", _mark(rf"{_HOST}id [0-9A-F]{{2}}/"), (PAREN, QMAIL, EXIM_NAMELESS), alone_is_peer=True),
-    Dialect("mdaemon", _mark(rf"{_HOST}{_BEFORE_ADDRESSES}\(MDaemon"), (PAREN, BRACKET_AFTER, BARE)),
-    Dialect("smail", _mark(rf"{_HOST}\([^()]{{0,60}}Smail3"), (FROM_BRACKET, PAREN)),
-    Dialect("xmail", _mark(rf"{_HOST}with \[XMail"), (BARE,)),
-    Dialect("communigate", _mark(rf"{_HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True),
-    Dialect("fetchmail", _mark(rf"{_HOST}with (?:IMAP|POP)"), (BRACKET_AFTER, PAREN, BARE, ALONE)),
+    Dialect("sendmail", "(8.", _mark(rf"{_HOST}\(8\.\d"), (PAREN,), confirmed_names=True),
+    Dialect(
+        "exchange", "with ", _mark(rf"{_HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)
+    ),
+    Dialect("smtpsvc", "SMTPSVC", _mark(rf"{_HOST}with Microsoft SMTPSVC"), (PAREN,)),
+    Dialect(
+        "google", ".com with ", _mark(r"(?:mx|smtp|smtp-relay|aspmx)\.(?:google|gmail)\.com with "), (PAREN, ALONE)
+    ),
+    Dialect(
+        "yahoo web", " HTTP", _mark(rf"{_HOST}(?:via|with) HTTP"), (WEBMAIL, PAREN, ALONE, BARE), alone_is_peer=True
+    ),
+    Dialect(
+        "messagelabs", "id ", _mark(rf"{_HOST}id [0-9A-F]{{2}}/"), (PAREN, QMAIL, EXIM_NAMELESS), alone_is_peer=True
+    ),
+    Dialect("mdaemon", "(MDaemon", _mark(rf"{_HOST}{_BEFORE_ADDRESSES}\(MDaemon"), (PAREN, BRACKET_AFTER, BARE)),
+    Dialect("smail", "Smail", _mark(rf"{_HOST}\([^()]{{0,60}}Smail3"), (FROM_BRACKET, PAREN)),
+    Dialect("xmail", "[XMail", _mark(rf"{_HOST}with \[XMail"), (BARE,)),
+    Dialect(
+        "communigate", "(CommuniGate", _mark(rf"{_HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True
+    ),
+    Dialect("fetchmail", "with ", _mark(rf"{_HOST}with (?:IMAP|POP)"), (BRACKET_AFTER, PAREN, BARE, ALONE)),
 )
 
 GENERIC: Final = Dialect(
     "unknown software",
+    "",
     None,
     (PAREN, EXIM, QMAIL, BARE, ACCOUNT, WEBMAIL, EXIM_NAMELESS, BRACKET_AFTER, NAME_AND_BARE, QMAIL_SAME, ALONE),
 )
@@ -122,6 +136,6 @@ GENERIC: Final = Dialect(
 def dialect_of(by_clause: str) -> Dialect:
     """The dialect whose mark *by_clause* (what follows `by `) bears, or the generic one."""
     for dialect in DIALECTS:
-        if dialect.mark is not None and dialect.mark.match(by_clause):
+        if dialect.word in by_clause and dialect.mark is not None and dialect.mark.match(by_clause):
             return dialect
     return GENERIC

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from abuse_pipeline.model import Hop, IPAddress, Moment
-from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.networks.addresses import parse_address as _parse_address
 from abuse_pipeline.trace.dates import parse_date
 from abuse_pipeline.trace.dialects import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect, dialect_of
 
@@ -35,8 +36,10 @@ NO_BY: Final = "does not say which host wrote it"
 NO_DATE: Final = "no date"
 
 _TOKEN: Final = re.compile(r"[();]|[^\s();]+")
+_FLAT: Final = re.compile(r"\([^()]*\)|[^\s()]+")
 _FROM_HELO: Final = re.compile(r"(from) ([^\s()]+)(?= |$)", re.IGNORECASE)
 _CONTROL: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
+_HAS_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CHATTER: Final = re.compile(
     r"\((?:using (?:TLS|SSL|unknown)|Client (?:CN|did)|No client cert|not verified|TLS[: ]|SSL[: ]|version=|cipher"
     r"|envelope-|misconfigured sender|sender |(?:\S{1,20} )?auth(?:enticated|:| )|user[ =]|added by )",
@@ -54,6 +57,12 @@ _USERS_HAND: Final = re.compile(
 )
 _LITERAL: Final = re.compile(r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[\s<>()\[\]\"',;:=]+")
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPAddress | None:
+    """`_parse_address` with a memory: a chain names the same hosts again and again."""
+    return _parse_address(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ def read_hop(index: int, raw: str) -> Hop:
     """
     if len(raw) > LONGEST_FIELD:
         return Hop(index, raw, defects=(TOO_LONG, UNREADABLE))
-    text = " ".join(raw.translate(_CONTROL).split())
+    text = " ".join((raw.translate(_CONTROL) if _HAS_CONTROL.search(raw) else raw).split())
     clauses = _clauses(text)
     if clauses is None:
         return Hop(index, raw, defects=(UNREADABLE,), envelope_addresses=_mail_addresses(text))
@@ -131,7 +140,7 @@ def _clauses(text: str) -> _Clauses | None:
         return _Clauses(None, tuple(tokens[1:]), date, defects)
     if first == "from":
         # The word after FROM is the HELO, whatever it is; a BY counts from the second on.
-        places = [at for at, token in enumerate(tokens) if at > 1 and token.lower() == "by"]
+        places = [at for at, token in enumerate(tokens) if len(token) == 2 and at > 1 and token.lower() == "by"]
         end = _dividing_by(tokens, places)
         defects = (*defects, *((SEVERAL_BY,) if len(places) > 1 else ()))
         return _Clauses(tuple(tokens[1:end]), tuple(tokens[end + 1 :]), date, defects)
@@ -156,6 +165,31 @@ def _dividing_by(tokens: list[str], places: list[int]) -> int:
 
 def _split(text: str) -> tuple[list[str], str | None, bool]:
     """Words and comments of *text* before its last semicolon outside comments, what follows it, brackets match."""
+    return _split_flat(text) or _split_nested(text)
+
+
+def _split_flat(text: str) -> tuple[list[str], str | None, bool] | None:
+    """`_split` for the usual field, in which no comment is inside another; None for any other."""
+    cut = text.rfind(";")
+    head, date = (text[:cut], text[cut + 1 :]) if cut >= 0 else (text, None)
+    start = _FROM_HELO.match(text)
+    if start is None and head[:5].lower() == "from ":
+        return None
+    if start is not None and 0 <= cut < start.end():
+        return None
+    tokens = _FLAT.findall(head, start.end() if start else 0)
+    comments = sum(token[0] == "(" for token in tokens)
+    rest = head[start.end() :] if start else head
+    if ";" in rest or not comments == rest.count("(") == rest.count(")") or (date and not _closed(date)):
+        return None
+    return [start[1], start[2], *tokens] if start else tokens, date, True
+
+
+def _closed(date: str) -> bool:
+    return date.count("(") == date.count(")") <= 1 and date.find("(") <= date.find(")")
+
+
+def _split_nested(text: str) -> tuple[list[str], str | None, bool]:
     start = _FROM_HELO.match(text)
     tokens = [start[1], start[2]] if start else []
     depth, begin, balanced = 0, 0, True
@@ -226,7 +260,7 @@ def _without_chatter(client: tuple[str, ...]) -> list[str]:
 
 def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect) -> _Client:
     parts = found.groupdict()
-    ip = parse_address(parts.get("ip4") or parts["ip"] or "")
+    ip = _address(parts.get("ip4") or parts["ip"] or "")
     port = parts.get("port") or parts.get("port_inside") or parts.get("port_after")
     helo, rdns = parts.get("helo") or None, parts.get("rdns")
     if rdns is not None and rdns.lower() in ("unknown", "unverified", "unassigned"):
@@ -247,7 +281,7 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
 
 
 def _has_address(token: str) -> bool:
-    return any(parse_address(text) is not None for text in _LITERAL.findall(token) if len(text) > 3)
+    return any(_address(text) is not None for text in _LITERAL.findall(token) if len(text) > 3)
 
 
 def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
@@ -255,9 +289,10 @@ def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     current: list[str] | None = None
     for token in by_clause[1:]:
-        if token.lower() in _KEYWORDS:
-            current = values.setdefault(token.lower(), []) if token.lower() not in values else []
-        elif current is not None and not token.startswith("("):
+        key = token.lower() if len(token) < 5 else ""
+        if key in _KEYWORDS:
+            current = values.setdefault(key, []) if key not in values else []
+        elif current is not None and token[0] != "(":
             current.append(token)
     kept = {key: " ".join(words[:1] if key == "id" else words[:6]).strip("<>,") for key, words in values.items()}
     return {key: value for key, value in kept.items() if value}
@@ -267,8 +302,9 @@ def _logged_in(protocol: str | None, via: str | None, clauses: _Clauses) -> bool
     if protocol is not None and _LOGGED_IN.fullmatch(protocol.split(" ", 1)[0]):
         return True
     web = any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
-    comments = (token for token in (*(clauses.client or ()), *clauses.by) if token.startswith("("))
-    return web or any(_AUTHENTICATED.match(comment) for comment in comments)
+    return web or any(
+        _AUTHENTICATED.match(token) for token in (*(clauses.client or ()), *clauses.by) if token[0] == "("
+    )
 
 
 def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:

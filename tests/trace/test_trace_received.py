@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from abuse_pipeline.model import Hop
 from abuse_pipeline.trace import read_hop
+from abuse_pipeline.trace.received import _split_flat, _split_nested
 
 CASES = [
     pytest.param(line, id=f"{file.stem}-{number}")
@@ -57,6 +58,17 @@ def test_a_mutilated_line_ends_in_a_hop(data: st.DataObject) -> None:
     assert hop.index == 3
     if hop.ip is not None:
         assert hop.ip.version in (4, 6)
+
+
+_WORDS = st.sampled_from(["(", ")", " ", ";", "x", " by ", "(a)", "; Fri", " (b (c)) ", "[192.0.2.4]"])
+
+
+@given(st.sampled_from(["from ", "by ", ""]), st.lists(_WORDS, max_size=12).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_split_says_what_the_thorough_one_says(first: str, rest: str) -> None:
+    text = " ".join((first + rest).split())
+    quick = _split_flat(text)
+    assert quick is None or quick == _split_nested(text)
 
 
 _HELO = st.text(alphabet=st.sampled_from("()[]; by1.92.0.2.4@<>HELO=\t\nabc\"'\\:"), min_size=1, max_size=60)
