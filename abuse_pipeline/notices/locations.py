@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import unquote
 
@@ -38,9 +39,9 @@ def _masked_host(host: str) -> str:
 
 def _masked(segment: str) -> str:
     decoded = unquote(unquote(segment))
-    if not decoded.isascii() or "@" in decoded or looks_opaque(decoded):
+    if not decoded.isascii() or "@" in decoded:
         return MASK
-    return MASK if any(looks_opaque(piece) for piece in decoded.replace("=", ";").split(";")) else _plain(segment)
+    return MASK if any(looks_opaque(piece) for piece in re.split("[;=]", decoded)) else _plain(segment)
 
 
 def _plain(text: str) -> str:

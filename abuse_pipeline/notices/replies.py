@@ -100,7 +100,7 @@ def _section(section: ReplySection) -> dict[str, str]:
         "company": one_line(group.name) if group else "",
         "company_contact": one_line(group.abuse_contact) if group else "",
         "contact": _contact(section.abuse_contact),
-        "address": str(section.address) if section.address and section.disposition in _REFERRALS else "",
+        "address": str(section.address) if section.address else "",
     }
 
 

@@ -71,6 +71,19 @@ def test_below_the_minimum_a_notice_about_mail_gives_the_day_and_nothing_finer()
     assert "件数" not in text
 
 
+def test_many_messages_of_one_reporter_are_still_one_reporter() -> None:
+    text = text_of(*[SPAM] * 12, reporters=1)
+
+    assert "日時　　　　：2026年11月20日\n" in text
+    assert "件数" not in text
+
+
+def test_seconds_do_not_make_lines_of_their_own() -> None:
+    later = replace(ATTACK, moment=Moment(ATTACK.moment.at + timedelta(seconds=20)))  # type: ignore[union-attr]
+
+    assert text_of(ATTACK, later).count("14時03分") == 1
+
+
 @pytest.mark.parametrize(
     ("precision", "shown"),
     [("day", "2026年11月20日\n"), ("hour", "2026年11月20日 14時台\n"), ("minute", "2026年11月20日 14時03分\n")],

@@ -170,6 +170,9 @@ TECHNIQUES: dict[str, Plant] = {
     "base64 in a link": lambda m, s: _body(
         m, "https://x.example/?u=" + base64.urlsafe_b64encode(s.encode()).decode().rstrip("=")
     ),
+    "base64 behind one letter": lambda m, s: _body(m, "q" + _b64(s, 0)),
+    "base64 behind two letters": lambda m, s: _body(m, "qZ" + _b64(s, 0)),
+    "base64 behind three letters": lambda m, s: _body(m, "qZ7" + _b64(s, 0)),
     "base64 twice": lambda m, s: _body(m, base64.b64encode(_b64(s, 0).encode()).decode()),
     "base64 of iso-2022-jp": lambda m, s: _body(m, base64.b64encode(s.encode("iso2022_jp", "ignore")).decode()),
     "hexadecimal": lambda m, s: _body(m, s.encode().hex()),
