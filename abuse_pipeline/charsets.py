@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 
@@ -297,6 +298,27 @@ def _jis_to_shift_jis(run: bytes, errors: str) -> bytes:
     return bytes(out)
 
 
+# Where Python's JIS codecs and its cp932 give one character two code points; there is no other difference between them.
+_AS_CP932 = str.maketrans("\u301c\u2016\u2212\xa2\xa3\xac", "\uff5e\u2225\uff0d\uffe0\uffe1\uffe2")
+_ONLY_OURS = re.compile(rb"\x1b\(J|[\x0e\x0f]")
+
+
+def _plain_iso2022(data: bytes) -> str:
+    """`_iso2022` by way of the C codec (20 times faster), which lacks NEC row 13, the extensions and the kana."""
+    if _ONLY_OURS.search(data) is None:
+        with suppress(UnicodeDecodeError):  # then the slow way decides
+            return data.decode("iso2022_jp").translate(_AS_CP932)
+    return _iso2022(data)
+
+
+def _plain_eucjp(data: bytes) -> str:
+    """`_eucjp` by way of the C codec, where it suffices."""
+    try:
+        return data.decode("euc_jp").translate(_AS_CP932)
+    except UnicodeDecodeError:
+        return _eucjp(data)
+
+
 _EUC_RUN = re.compile(
     rb"([\x00-\x7f]+)|((?:[\xa1-\xfe][\xa1-\xfe])+)|((?:\x8e[\xa1-\xdf])+)|((?:\x8f[\xa1-\xfe][\xa1-\xfe])+)"
 )
@@ -324,4 +346,4 @@ def _eucjp(data: bytes) -> str:
     return "".join(out)
 
 
-_DECODERS: dict[str, Callable[[bytes], str]] = {"iso2022": _iso2022, "eucjp": _eucjp}
+_DECODERS: dict[str, Callable[[bytes], str]] = {"iso2022": _plain_iso2022, "eucjp": _plain_eucjp}

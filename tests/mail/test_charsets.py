@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abuse_pipeline.charsets import decode, known_charset
+from abuse_pipeline.charsets import decode, known_charset, strictly
 from abuse_pipeline.mail import read_mail
 from abuse_pipeline.settings import MailLimits
 
@@ -130,7 +130,7 @@ def test_short_text_without_label(charset: str, name: str) -> None:
     [
         (b"\x1b$B", ""),
         (b"\x1b$B!", "?"),
-        (b"\x1b$B0l\n0l", "一\n0l"),  # a line end returns to ASCII (RFC 1468)
+        (b"\x1b$B0l\nplain text", "一\nplain text"),  # a line end returns to ASCII (RFC 1468)
         (b"\x1b(I12\x1b(B3", "ｱｲ3"),
         (b"\x0e12\x0f3\x1b$B0l\x1b(B", "ｱｲ3一"),
         (b"\xb1\xb2 \x1b$B0l\x1b(B", "ｱｲ 一"),  # JIS8: kana in the right half
@@ -159,6 +159,16 @@ def test_other_scripts_without_label() -> None:
         ("안녕하세요. 스팸 메일 신고입니다. " * 9, "euc_kr"),
     ):
         assert decode(text.encode(charset), guess=True) == text
+
+
+def test_one_character_has_one_code_point_in_every_japanese_charset() -> None:
+    rows = [bytes([first, second]) for first in range(0x21, 0x7F) for second in range(0x21, 0x7F)]
+    for pair in rows:
+        escaped, high = b"\x1b$B" + pair + b"\x1b(B", bytes(byte | 0x80 for byte in pair)
+        text = strictly(escaped, "iso2022")
+        assert text == strictly(high, "eucjp")
+        if text is not None:
+            assert strictly(text.encode("cp932"), "cp932") == text
 
 
 def test_utf_7_is_never_decoded() -> None:
