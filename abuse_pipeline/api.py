@@ -51,10 +51,15 @@ NOT_MINE = Bid(0, "not of this format")
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What a parser may know besides the message. own_addresses: addresses of the desk itself, lower-case."""
+    """What a parser may know besides the message.
+
+    own_addresses: addresses of the desk itself, lower-case. null_sender: the envelope's reverse-path was null, as that
+    of a bounce is (RFC 5321 section 4.5.5); False also where there was no envelope.
+    """
 
     limits: MailLimits
     own_addresses: frozenset[str] = frozenset()
+    null_sender: bool = False
 
 
 @runtime_checkable

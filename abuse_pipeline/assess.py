@@ -7,11 +7,11 @@ keeps it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import getaddresses
 
-from abuse_pipeline.api import Bid
+from abuse_pipeline.api import Bid, ParseContext
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.errors import PluginError, ReportError
 from abuse_pipeline.mail import Mail, read_mail
@@ -84,12 +84,13 @@ def assess_mail(
 ) -> Assessment:
     reporter = reporter_of(mail, envelope)
     language = detect_language(f"{mail.header('Subject') or ''}\n{_own_words(mail)}")
-    bids, problems = _collect_bids(mail, desk)
+    context = replace(desk.parse_context, null_sender=envelope.mail_from == "")
+    bids, problems = _collect_bids(mail, desk, context)
     if not bids:
         return _for_staff(mail, "no parser understood it", language=language, reporter=reporter, problems=problems)
     name = bids[0][0]
     try:
-        report = _parse(name, mail, desk)
+        report = _parse(name, mail, desk, context)
     except (ReportError, PluginError) as error:
         return _for_staff(
             mail, str(error), format=name, language=language, reporter=reporter, bids=bids, problems=problems
@@ -133,13 +134,13 @@ def _own_words(mail: Mail) -> str:
     return embedded.text() if embedded is not None else ""
 
 
-def _collect_bids(mail: Mail, desk: Desk) -> tuple[tuple[tuple[str, Bid], ...], tuple[str, ...]]:
+def _collect_bids(mail: Mail, desk: Desk, context: ParseContext) -> tuple[tuple[tuple[str, Bid], ...], tuple[str, ...]]:
     """Every parser's bid above 0, strongest first, ties by name; and the parsers that failed."""
     bids: list[tuple[str, Bid]] = []
     problems: list[str] = []
     for name, parser in desk.plugins.parsers.items():
         try:
-            bid = parser.recognise(mail, desk.parse_context)
+            bid = parser.recognise(mail, context)
             if bid.strength > 0:
                 bids.append((name, bid))
         except Exception as error:  # noqa: BLE001  a plugin is isolated: its failure is named, the others go on
@@ -148,14 +149,14 @@ def _collect_bids(mail: Mail, desk: Desk) -> tuple[tuple[tuple[str, Bid], ...], 
     return tuple(bids), tuple(problems)
 
 
-def _parse(name: str, mail: Mail, desk: Desk) -> Report:
+def _parse(name: str, mail: Mail, desk: Desk, context: ParseContext) -> Report:
     """Let the winning parser read the message.
 
     Raises ReportError as the parser does, PluginError when it breaks: the text of a foreign exception may quote the
     message, so only its class is named.
     """
     try:
-        report = desk.plugins.parsers[name].parse(mail, desk.parse_context)
+        report = desk.plugins.parsers[name].parse(mail, context)
     except ReportError:
         raise
     except Exception as error:

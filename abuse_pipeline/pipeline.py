@@ -64,7 +64,8 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
         )
         unit.keep_needles(needles_to_json(needles))
         cases = _file(assessment.incidents, unit)
-        work = _Work(claim, assessment, store, unit, desk, now)
+        # The unit's own time: a notice that became due since `now` is closed, and takes up nothing more.
+        work = _Work(claim, assessment, store, unit, desk, unit.now)
         notices = [_notice(case, work) for case in {case.id: case for case in cases if case is not None}.values()]
         reply = _reply(pseudonym, work)
         sent = tuple(item for item in (*notices, reply) if item is not None)
@@ -129,7 +130,7 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     matter = NoticeMatter(
         desk.table.customers[case.customer],
         tuple(fact.fact for fact in facts),
-        len({fact.reporter for fact in facts}),
+        len({fact.reporter for fact in facts if fact.reporter}),
         _all_needles(submissions, unit),
         work.assessment.reporter,
     )

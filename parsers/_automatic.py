@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from abuse_pipeline.api import Mail
+from abuse_pipeline.api import Mail, ParseContext
 from parsers._attached import has_attached_message
 from parsers._fields import report_type, sender, top_types
 
@@ -80,7 +80,7 @@ def auto_submitted(mail: Mail) -> str:
     return re.split(r"[\s;(]", value.strip().lower() + " ", maxsplit=1)[0] or "no"
 
 
-def why_automatic(mail: Mail, own_addresses: frozenset[str]) -> Automatic | None:
+def why_automatic(mail: Mail, context: ParseContext) -> Automatic | None:
     """Why *mail* is no report although it reached the desk, or None when it may be one.
 
     A feedback report is never automatic in this sense, nor is a machine's mail that carries an attached message:
@@ -90,9 +90,11 @@ def why_automatic(mail: Mail, own_addresses: frozenset[str]) -> Automatic | None
         return Automatic(98, f"one of our own messages came back: it carries the {LOOP_HEADER} field")
     if is_feedback_report(mail):
         return None
-    if "@".join(sender(mail)) in own_addresses:
-        return Automatic(96, "its sender is an address of this desk: one of our own messages came back")
-    return _status_report(mail) or _bounce(mail) or _automatic_reply(mail) or _challenge(mail)
+    # The address alone says little: staff re-send reports from it, and spammers put the recipient's address into From.
+    if "@".join(sender(mail)) in context.own_addresses and auto_submitted(mail) != "no":
+        return Automatic(96, "an automatic message from an address of this desk: one of our own came back")
+    unattended = context.null_sender or _null_return_path(mail)
+    return _status_report(mail) or _bounce(mail, unattended) or _automatic_reply(mail) or _challenge(mail)
 
 
 def _status_report(mail: Mail) -> Automatic | None:
@@ -110,7 +112,7 @@ def _status_report(mail: Mail) -> Automatic | None:
     return None
 
 
-def _bounce(mail: Mail) -> Automatic | None:
+def _bounce(mail: Mail, null_sender: bool) -> Automatic | None:
     """A bounce without the parts of RFC 3464, told by its sender, its return path and its words."""
     local, _ = sender(mail)
     subject = _subject(mail)
@@ -118,10 +120,10 @@ def _bounce(mail: Mail) -> Automatic | None:
         return Automatic(92, "a bounce: its header names recipients that failed")
     if local in _DAEMONS or _from_is_null(mail):
         return None if _COMPLAINT.search(subject) and not _BOUNCE.search(subject) else _BOUNCED_BY_DAEMON
-    unattended = _null_return_path(mail) or bool(_SYSTEM.fullmatch(local))
+    unattended = null_sender or bool(_SYSTEM.fullmatch(local))
     if unattended and _BOUNCE.search(subject):
         return Automatic(90, "a bounce: an unattended sender and the subject of a failed delivery")
-    if _null_return_path(mail) and not _COMPLAINT.search(subject) and _BOUNCE.search(_opening(mail)):
+    if null_sender and not _COMPLAINT.search(subject) and _BOUNCE.search(_opening(mail)):
         return Automatic(88, "a bounce: a null return path and the text of a failed delivery")
     return None
 

@@ -66,7 +66,7 @@ class ForwardedAttachmentParser:
 
     def recognise(self, mail: Mail, context: ParseContext) -> Bid:
         kind = has_attached_message(mail)
-        if not kind or is_feedback_report(mail) or why_automatic(mail, context.own_addresses):
+        if not kind or is_feedback_report(mail) or why_automatic(mail, context):
             return NOT_MINE
         return _BIDS[kind]
 

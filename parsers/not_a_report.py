@@ -13,11 +13,11 @@ class NotAReportParser:
     """Takes what nobody wrote, and leaves alone what programs report: feedback reports and attached spam."""
 
     def recognise(self, mail: Mail, context: ParseContext) -> Bid:
-        why = why_automatic(mail, context.own_addresses)
+        why = why_automatic(mail, context)
         return Bid(why.strength, why.reason) if why else NOT_MINE
 
     def parse(self, mail: Mail, context: ParseContext) -> Report:
-        why = why_automatic(mail, context.own_addresses)
+        why = why_automatic(mail, context)
         reason = why.reason if why else "taken as no report by choice of the caller: nothing in it says so"
         # Without a sign of its own a message is never dropped: a person looks at it.
         disposition = Disposition.NONE if why else Disposition.STAFF

@@ -129,7 +129,7 @@ def test_other_attachments_are_not_messages(part: str) -> None:
             kind="multipart/report; report-type=delivery-status",
         ),
         multipart(attached(SPAM), sender="MAILER-DAEMON@mx.example.net", subject="Undelivered Mail"),
-        multipart(attached(SPAM), sender="abuse@hosting.example.jp"),
+        multipart(attached(SPAM), sender="abuse@hosting.example.jp", head="Auto-Submitted: auto-generated\n"),
         multipart(attached(SPAM), head="X-Abuse-Desk: 1\n"),
     ],
 )
@@ -208,3 +208,7 @@ def test_an_attached_feedback_report_beside_spam_is_for_a_person() -> None:
 def test_the_reporters_word_phishing_does_not_change_what_a_mail_is() -> None:
     (incident,) = parse(multipart(attached(SPAM), subject="フィッシングメールの報告")).incidents
     assert (incident.category, incident.type) == ("messaging", "spam")
+
+
+def test_a_report_that_staff_send_on_from_the_desks_own_address_counts() -> None:
+    assert strength(multipart(attached(SPAM), sender="abuse@hosting.example.jp")) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ NOT_REPORTS = {
     "fuzai": message("", "不在のお知らせ"),
     "kyuuka": message("", "夏季休暇のお知らせ"),
     "kaifuu": message("", "開封済み: ご連絡"),
-    "own sender": message("", sender="Abuse Desk <ABUSE@hosting.example.jp>"),
+    "own sender": message("Auto-Submitted: auto-generated\n", sender="Abuse Desk <ABUSE@hosting.example.jp>"),
     "own loop header": message("X-Abuse-Desk: 1\n"),
     "challenge": message("", "Please confirm your message"),
     "challenge, japanese": message("", "送信者認証のお願い"),
@@ -163,3 +164,10 @@ def test_every_bounce_of_the_corpus() -> None:
         name for name in bounces if winner(read_mail((CORPUS / name).read_bytes(), MailLimits())) != "not_a_report"
     ]
     assert missed == []
+
+
+def test_a_null_envelope_sender_counts_like_a_null_return_path() -> None:
+    bounce = read(message("", "Undelivered Mail", sender="Post <post@mx.example.net>"))
+    parser = NotAReportParser()
+    assert parser.recognise(bounce, CONTEXT).strength == 0
+    assert parser.recognise(bounce, replace(CONTEXT, null_sender=True)).strength > 0
