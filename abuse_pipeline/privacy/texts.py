@@ -150,17 +150,25 @@ def _fully_decoded(part: Message, written: str) -> bool:
 def _joined_words(group: str) -> str:
     """Adjacent encoded words (RFC 2047) as text, joined before decoding: mailers split characters between words. Each
     charset's reading stands on a line of its own; what cannot be decoded stays as it was written."""
-    content = b""
+    runs: list[tuple[str, bytes]] = []
     for charset, encoding, text in _WORD.findall(group):
         try:
             piece = base64.b64decode(text + "===") if encoding in "bB" else binascii.a2b_qp(text, header=True)
-            declared = piece.decode(charset).encode("utf-8", "ignore")
-        except (LookupError, ValueError):
-            declared = b""
-        content += declared or (piece if encoding in "qQ" else b"")
-        if not declared:
+        except ValueError:
             return group
-    return "\n".join(dict.fromkeys(decodings(content)))
+        if runs and runs[-1][0] == charset.lower():
+            piece = runs.pop()[1] + piece
+        runs.append((charset.lower(), piece))
+    readings = ["".join(_in_charset(content, charset) for charset, content in runs)]
+    readings += decodings(b"".join(content for _, content in runs))
+    return "\n".join(dict.fromkeys(readings))
+
+
+def _in_charset(content: bytes, charset: str) -> str:
+    try:
+        return content.decode(charset, "ignore")
+    except LookupError:
+        return ""  # `decodings` tries its own charsets
 
 
 def _unfolded(text: str, digests: set[str]) -> Iterator[str]:
