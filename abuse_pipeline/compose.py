@@ -5,7 +5,7 @@ Nothing of the report reaches a notice except through `fact_of`. The gate's answ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,15 +87,16 @@ def needles_of(assessment: Assessment, raw: bytes, envelope: Envelope, desk: Des
 
 @dataclass(frozen=True, slots=True)
 class NoticeMatter:
-    """What one notice is about. reporters: how many independent ones. needles: of every submission behind it.
+    """What one notice is about. reporters: how many independent ones.
 
-    reporter: who sent the newest of them, to see whether they belong to the customer.
+    needles_for: the needles that a message of these bytes has yet to be searched for; at first, those of every
+    submission behind it. reporter: who sent the newest of them, to see whether they belong to the customer.
     """
 
     customer: Customer
     facts: tuple[NoticeFact, ...]
     reporters: int
-    needles: tuple[Needle, ...]
+    needles_for: Callable[[bytes], Iterable[Needle]]
     reporter: Identity | None = None
 
 
@@ -121,7 +122,7 @@ def gated_notice(matter: NoticeMatter, desk: Desk, stamp: Stamp) -> Outgoing:
 
 
 def _why_held(matter: NoticeMatter, message: bytes, desk: Desk) -> str | None:
-    verdict = check_leaks(message, without_common(matter.needles, _common_with(matter, desk)))
+    verdict = check_leaks(message, without_common(matter.needles_for(message), _common_with(matter, desk)))
     if not verdict.passed:
         return f"leak gate: {verdict.reason}"
     if _belongs_to(matter.customer, matter.reporter):

@@ -6,7 +6,7 @@ nothing, and being killed in the middle leaves the submission to the next worker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from abuse_pipeline.model import Finding, HolderKind, IPAddress, JudgedIncident,
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
 from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import CaseRecord, Claim
+from abuse_pipeline.store.records import CaseRecord, Claim, QueuedNotice
 
 _DAY = timedelta(days=1)
 
@@ -65,7 +65,7 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
         unit.keep_needles(needles_to_json(needles))
         cases = _file(assessment.incidents, unit)
         # The unit's own time: a notice that became due since `now` is closed, and takes up nothing more.
-        work = _Work(claim, assessment, store, unit, desk, unit.now)
+        work = _Work(claim, assessment, needles, store, unit, desk, unit.now)
         notices = [_notice(case, work) for case in {case.id: case for case in cases if case is not None}.values()]
         reply = _reply(pseudonym, work)
         sent = tuple(item for item in (*notices, reply) if item is not None)
@@ -78,6 +78,7 @@ class _Work:
 
     claim: Claim
     assessment: Assessment
+    needles: tuple[Needle, ...]
     store: Store
     unit: UnitOfWork
     desk: Desk
@@ -131,7 +132,7 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
         desk.table.customers[case.customer],
         tuple(fact.fact for fact in facts),
         len({fact.reporter for fact in facts if fact.reporter}),
-        _all_needles(submissions, unit),
+        lambda message: _needles_for(message, queued, submissions, work),
         work.assessment.reporter,
     )
     key = store.pseudonym_key
@@ -142,9 +143,15 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     return Sent(id, outgoing)
 
 
-def _all_needles(submissions: Sequence[str], unit: UnitOfWork) -> tuple[Needle, ...]:
-    kept = unit.needles_of(submissions)
-    return tuple(needle for text in kept.values() for needle in needles_from_json(text))
+def _needles_for(
+    message: bytes, queued: QueuedNotice | None, submissions: Sequence[str], work: _Work
+) -> Iterable[Needle]:
+    """What *message* must be searched for: when it says just what the queued notice said, that was searched for the
+    earlier reports' needles already, and only this report's are new. In an outbreak most reports change nothing."""
+    if queued is not None and not queued.held and queued.message == message:
+        return work.needles
+    kept = work.unit.needles_of(submissions)
+    return dict.fromkeys(needle for text in kept.values() for needle in needles_from_json(text))
 
 
 def _reply(pseudonym: str | None, work: _Work) -> Sent | None:

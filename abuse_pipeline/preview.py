@@ -25,7 +25,7 @@ def preview_outgoing(
             cases.setdefault((judged.holder.customer, fact.category, fact.type), []).append(fact)
     notices = [
         gated_notice(
-            NoticeMatter(desk.table.customers[customer], tuple(facts), 1, needles, assessment.reporter),
+            NoticeMatter(desk.table.customers[customer], tuple(facts), 1, lambda _: needles, assessment.reporter),
             desk,
             Stamp("preview", _TOKEN, due),
         )
