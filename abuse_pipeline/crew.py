@@ -51,11 +51,17 @@ class Crew:
 
     def start(self) -> None:
         """Take over what workers of this machine left behind when the service was killed, then start the workers."""
+        try:
+            self._take_over()
+        except StoreUnavailable as error:
+            log.error("%s; the leases of ended workers will run out by themselves", error)
+        self._fill_up()
+
+    def _take_over(self) -> None:
         for worker in self._store.workers_with_claims():
             if _is_dead_worker_of_this_machine(worker):
                 returned = self._store.release_worker(worker)
                 log.warning("%d submissions of the ended worker %s are back in the queue", returned, worker)
-        self._fill_up()
 
     def look_after(self) -> None:
         """End the stuck, bury the dead, hire anew."""
@@ -81,7 +87,12 @@ class Crew:
         if time.monotonic() < self._hire_again_at:
             return
         while len(self._members) < self.size:
-            self._members.append(self._hire())
+            try:
+                self._members.append(self._hire())
+            except OSError as error:
+                log.error("a worker cannot be started: %s", os.strerror(error.errno or 0))
+                self._pause_hiring(0.0)
+                return
 
     def _hire(self) -> _Member:
         self._hired += 1

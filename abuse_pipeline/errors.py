@@ -10,6 +10,7 @@
     │   └── LimitExceeded         larger, deeper or slower than the configured cap
     ├── TransientError            the same call may work later: it is tried again       exit 1
     │   ├── StoreUnavailable      the database or its disk does not take it now
+    │   │   └── StoreRefused      the database is there, but does not take this: trying again helps only after a race
     │   ├── LookupUnavailable     a source of facts does not answer now
     │   └── LeaseLost             another worker took this submission over
     ├── PluginError               a parser or enricher broke its contract: it is named and isolated
@@ -71,6 +72,10 @@ class TransientError(AbuseError):
 
 class StoreUnavailable(TransientError):
     """The database, or the disk below it, does not take this now."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The database is there but refuses what it was given, so that may be at fault and not the database."""
 
 
 class LookupUnavailable(TransientError):

@@ -60,7 +60,7 @@ def _installed(group: str) -> Iterator[_Found]:
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
         try:
             yield point.name, group, point.load()()
-        except Exception as error:  # noqa: BLE001  a foreign module may raise anything on import; it must not stop us
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a foreign module may raise anything; it must not stop us
             yield PluginError(f"cannot be loaded: {_summary(error)}", where=f"plugin {point.name} ({point.value})")
 
 
@@ -75,7 +75,7 @@ def _in_folder(folder: Path | None) -> Iterator[_Found]:
     for file in sorted(folder.glob("*.py")):
         try:
             module = _load_file(file)
-        except Exception as error:  # noqa: BLE001  as above: whatever this file does, the desk goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  as above: whatever this file does, the desk goes on
             yield PluginError(f"cannot be loaded: {_summary(error)}", where=str(file))
             continue
         yield from _plugins_of(module, file)

@@ -6,23 +6,27 @@ keeps killing workers is parked for staff, and only its own tries are counted (`
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import c_char, c_double
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from abuse_pipeline.clock import Clock, clock_from_environment
 from abuse_pipeline.deadline import time_limit
 from abuse_pipeline.desk import Desk, build_desk
-from abuse_pipeline.errors import LeaseLost, LimitExceeded, StoreUnavailable
+from abuse_pipeline.errors import AbuseError, LeaseLost, LimitExceeded, StoreRefused, StoreUnavailable
 from abuse_pipeline.logs import configure_logging
 from abuse_pipeline.pipeline import Processed, process
 from abuse_pipeline.settings import load_settings
@@ -34,6 +38,7 @@ log = logging.getLogger("abuse.worker")
 _IDLE_SECONDS = 0.25
 _STORE_DOWN_SECONDS = 2.0
 _SUBMISSION_ID_BYTES = 64
+_ORPHAN_SECONDS = 20.0
 
 
 class Progress:
@@ -70,19 +75,34 @@ def work(config: Path, name: str, progress: Progress) -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
-    parent = os.getppid()
-    settings = load_settings(config)
-    configure_logging(settings.log)
-    resource.setrlimit(resource.RLIMIT_AS, (settings.workers.max_memory_bytes,) * 2)
-    clock = clock_from_environment()
-    worker = Worker(name, open_store(settings.store, clock), build_desk(settings), clock, progress)
+    try:
+        worker = _begin(config, name, progress)
+    except AbuseError as error:
+        log.error("worker %s cannot begin: %s", name, error)
+        sys.exit(1)
+    # Not getppid() at the start: the supervisor may have been killed while this process was still coming up.
+    supervisor = multiprocessing.parent_process()
+    parent = supervisor.pid if supervisor is not None else os.getppid()
+    holds_claims = False
     while not stopping.is_set() and os.getppid() == parent:
         try:
+            if holds_claims:
+                worker.give_back()
+                holds_claims = False
             if worker.work_batch(stopping) == 0:
                 stopping.wait(_IDLE_SECONDS)
         except StoreUnavailable as error:
             log.error("%s", error)
+            holds_claims = True
             stopping.wait(_STORE_DOWN_SECONDS)
+
+
+def _begin(config: Path, name: str, progress: Progress) -> Worker:
+    settings = load_settings(config)
+    configure_logging(settings.log)
+    resource.setrlimit(resource.RLIMIT_AS, (settings.workers.max_memory_bytes,) * 2)
+    clock = clock_from_environment()
+    return Worker(name, open_store(settings.store, clock), build_desk(settings), clock, progress)
 
 
 @dataclass(frozen=True)
@@ -103,15 +123,20 @@ class Worker:
         for position, claim in enumerate(claims):
             rest = claims[position:]
             if stopping.is_set():
-                self._give_back(rest)
+                self.give_back()
                 break
             if time.monotonic() - renewed > workers.lease.total_seconds() / 4:
                 held = self.store.renew(rest, workers.lease)
                 renewed = time.monotonic()
                 if claim not in held:
                     continue
-            self.work_one(claim)
+            with _last_resort(workers.report_timeout):
+                self.work_one(claim)
         return len(claims)
+
+    def give_back(self) -> None:
+        """Give back everything that is claimed; nobody is to blame for it, so no try is counted."""
+        self.store.release_worker(self.name)
 
     def work_one(self, claim: Claim) -> Processed | None:
         """Take one claim to its end; None when it was parked, or is another worker's. Raises StoreUnavailable."""
@@ -121,19 +146,30 @@ class Worker:
             return None
         self.progress.begin(claim.submission.id)
         try:
-            with time_limit(workers.report_timeout):
+            processed = self._process(claim)
+        except StoreUnavailable:
+            self.progress.end()
+            raise
+        # Not in a `finally`: what ends this process has to leave behind which submission it was on.
+        self.progress.end()
+        return processed
+
+    def _process(self, claim: Claim) -> Processed | None:
+        try:
+            with time_limit(self.desk.settings.workers.report_timeout):
                 return process(claim, self.store, self.desk, self.clock)
         except LeaseLost:
             log.warning("submission %s was taken over by another worker", claim.submission.id)
         except LimitExceeded as error:
             self._park(claim, str(error))
+        except StoreRefused as error:
+            log.error("submission %s is tried again: %s", claim.submission.id, error)
+            self.store.release(claim)  # its try is counted: what is refused for ever ends with staff
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  the isolation boundary: one report must not stop the others
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the isolation boundary: one report must not stop the others
             # The text of a foreign exception may quote the message; class and place are enough to find the defect.
             self._park(claim, f"the desk broke on it ({type(error).__name__} {place_of(error)})")
-        finally:
-            self.progress.end()
         return None
 
     def _park(self, claim: Claim, reason: str) -> None:
@@ -143,9 +179,16 @@ class Worker:
         except LeaseLost:
             log.warning("submission %s was finished elsewhere", claim.submission.id)
 
-    def _give_back(self, claims: Sequence[Claim]) -> None:
-        for claim in claims:
-            self.store.release(claim)
+
+@contextmanager
+def _last_resort(limit: timedelta) -> Iterator[None]:
+    """End this process when *limit* is long past: a worker stuck in compiled code whose supervisor is gone is killed
+    by nobody else. Needs no help of the interpreter; it dumps where the process was stuck, names of code only."""
+    faulthandler.dump_traceback_later(limit.total_seconds() + _ORPHAN_SECONDS, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def place_of(error: BaseException) -> str:

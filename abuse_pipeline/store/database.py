@@ -15,10 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from abuse_pipeline.errors import ConfigurationError, StoreUnavailable
+from abuse_pipeline.errors import ConfigurationError, StoreRefused, StoreUnavailable
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -152,15 +160,30 @@ def translated() -> Iterator[None]:
     except PoolTimeout:
         raise StoreUnavailable("the database is busy: no free connection", todo="try again") from None
     except DBAPIError as error:
-        raise StoreUnavailable(_in_one_line(error), todo="look at the database and its disk") from None
+        kind = StoreRefused if _is_refusal(error) else StoreUnavailable
+        raise kind(_in_one_line(error), todo="look at the database and its disk") from None
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the database layer failed with {type(error).__name__}") from None
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    """Whether the statement or its values are at fault. SQLSTATE class 54: a limit of the program is exceeded."""
+    if isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError):
+        return True
+    code = _code(error)
+    return code == "SQLITE_ERROR" or code.startswith("54")
+
+
+def _code(error: DBAPIError) -> str:
+    cause = error.orig
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or type(cause).__name__
+    return str(code)
 
 
 def _in_one_line(error: DBAPIError) -> str:
     """What the driver said, where that cannot hold a value of ours; else only its kind."""
     cause = error.orig
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or type(cause).__name__
+    code = _code(error)
     if not isinstance(error, OperationalError) or cause is None:
         return f"the database refused it ({code})"
     line = re.sub(r"\s+", " ", str(cause).strip().partition("\n")[0])
