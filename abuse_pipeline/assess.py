@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import getaddresses
 
 from abuse_pipeline.api import Bid, ParseContext
 from abuse_pipeline.desk import Desk
@@ -29,6 +28,7 @@ from abuse_pipeline.model import (
     Report,
 )
 from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.privacy.names import mailboxes
 from abuse_pipeline.trace import RecipientSide, registered_domain
 from abuse_pipeline.triage import Circumstances, decide, detect_language, establish_origin
 
@@ -117,9 +117,8 @@ def _for_staff(
 
 def reporter_of(mail: Mail, envelope: Envelope) -> Identity | None:
     """Who sent the report: the From field (RFC 5322 section 3.6.2), else the envelope sender, else nobody known."""
-    for name, address in getaddresses([mail.header("From") or ""]):
-        if "@" in address:
-            return Identity(address=address, name=name or None)
+    for box in mailboxes(mail.headers("From")):
+        return Identity(address=box.address, name=box.name or None)
     if envelope.mail_from:
         return Identity(address=envelope.mail_from)
     return None
@@ -143,7 +142,7 @@ def _collect_bids(mail: Mail, desk: Desk, context: ParseContext) -> tuple[tuple[
             bid = parser.recognise(mail, context)
             if bid.strength > 0:
                 bids.append((name, bid))
-        except Exception as error:  # noqa: BLE001  a plugin is isolated: its failure is named, the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a plugin is isolated: its failure is named, the others go on
             problems.append(f"parser {name} failed to look at it ({type(error).__name__})")
     bids.sort(key=lambda item: (-item[1].strength, item[0]))
     return tuple(bids), tuple(problems)
@@ -159,7 +158,7 @@ def _parse(name: str, mail: Mail, desk: Desk, context: ParseContext) -> Report:
         report = desk.plugins.parsers[name].parse(mail, context)
     except ReportError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"the parser broke on this message ({type(error).__name__})", where=f"plugin {name}"
         ) from error

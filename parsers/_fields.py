@@ -13,6 +13,7 @@ Field = tuple[str, str]
 
 _FIELD = re.compile(r"([!-9;-~]{1,76})[ \t]*:[ \t]*(.*)")
 _BLOCK_LIMIT = 256 * 1024
+_MOST_COMMENTS = 100
 
 
 def field_blocks(text: str) -> Iterable[list[Field]]:
@@ -52,7 +53,8 @@ def sender(mail: Mail) -> tuple[str, str]:
     Read from the field as written: a decoded display name may look like an address.
     """
     for value in mail.raw_headers("From"):
-        address = parseaddr(value)[1].lower()
+        # Bounded: comments within comments take parseaddr two calls each (RFC 5322 section 3.2.2 sets no depth).
+        address = parseaddr(value)[1].lower() if value.count("(") < _MOST_COMMENTS else ""
         if not address:
             # Japanese carrier addresses with ".." or "." before "@" break RFC 5322 and are in use all the same.
             found = re.search(r"<?([^\s<>@\"]{1,64}@[a-z0-9.-]{1,255})>?\s*$", value.lower())

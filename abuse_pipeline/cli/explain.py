@@ -152,9 +152,10 @@ def _reading(assessment: Assessment) -> list[str]:
 
 
 def _evidence(judged: JudgedIncident) -> list[str]:
+    from abuse_pipeline.cli.chain import printable
     from abuse_pipeline.documents import evidence_document
 
-    return [f"{name}: {value}" for name, value in evidence_document(judged).items() if value]
+    return [f"{name}: {printable(value)}" for name, value in evidence_document(judged).items() if value]
 
 
 def readable(message: bytes, hide_receiver: bool) -> list[str]:

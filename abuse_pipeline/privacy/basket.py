@@ -36,6 +36,10 @@ _BATV = re.compile(r"(?:prvs|btv1)=+[^=]+=+(.+)", re.IGNORECASE)
 _VERP = re.compile(r"(.+?)[=#]((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[-+=].*)?", re.IGNORECASE)
 
 
+class BasketFull(Exception):
+    """No needle more is taken; `Basket.needles` holds the one that no message passes."""
+
+
 class Basket:
     """Needles by their text; the first place in which one was seen gives its channel."""
 
@@ -51,14 +55,15 @@ class Basket:
         self._uncheckable = Needle("", why)
 
     def add(self, text: str, channel: str) -> None:
-        """A string as it is, unless an ordinary word. Too many make the submission uncheckable."""
+        """A string as it is, unless an ordinary word. Raises BasketFull when there are too many: the submission is
+        uncheckable, and nothing more that is found in it can change that."""
         text = text.strip()
         key = text.casefold()
         if not text or key in self._found or key in WORDS:
             return
         if len(self._found) >= MOST_NEEDLES:
             self.add_uncheckable("the submission holds more identifying strings than the gate can search")
-            return
+            raise BasketFull
         self._found[key] = Needle(text[:_LONGEST], channel)
 
     def add_anything(self, value: str, channel: str) -> None:

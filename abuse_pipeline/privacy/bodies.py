@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from abuse_pipeline.privacy.basket import Basket
 from abuse_pipeline.privacy.fields import collect_from_field
@@ -81,7 +81,7 @@ def collect_from_body(text: str, where: str, basket: Basket) -> None:
     text = unicodedata.normalize("NFKC", text)
     _anywhere(text, where, basket)
     lines = [line[:_LONGEST_LINE] for line in text.split("\n")]
-    for line in lines:
+    for line in dict.fromkeys(lines):  # the same line says the same thing
         _in_line(line, where, basket)
     for line in _signature_lines(lines):
         _signature_line(line, where, basket)
@@ -91,28 +91,33 @@ def collect_from_body(text: str, where: str, basket: Basket) -> None:
 
 def _anywhere(text: str, where: str, basket: Basket) -> None:
     """What can be found without looking at lines."""
-    for address in addresses_in(text):
+    for address in _different(addresses_in(text)):
         basket.add_address(address, f"a mail address in the body{where}")
-    for url in _URL.findall(text):
+    for url in _different(_URL.findall(text)):
         basket.add_url(url, f"a link in the body{where}")
-    for url in _MAILTO.findall(text):
+    for url in _different(_MAILTO.findall(text)):
         basket.add_url(url, f"a link in the body{where}")
-    for ip in _IP.findall(text):
+    for ip in _different(_IP.findall(text)):
         basket.add_ip(ip, f"an address in the body{where}")
     if not where:
-        for host in _HOST.findall(_URL.sub(" ", text)):
+        for host in _different(_HOST.findall(_URL.sub(" ", text))):
             basket.add_host(host, "a host in the body")
-    for number in (*_PHONE.findall(text), *_PHONE_RUN.findall(text)):
+    for number in _different((*_PHONE.findall(text), *_PHONE_RUN.findall(text))):
         digits = re.sub(r"\D", "", number)
         if 9 <= len(digits) <= 13 and (digits.startswith("0") or "+" in number):
             basket.add(
                 number.strip(" .-()") if number.count("(") != 1 else digits, f"a telephone number in the body{where}"
             )
-    for code in _POSTCODE.findall(text):
+    for code in _different(_POSTCODE.findall(text)):
         basket.add(code, f"a postcode in the body{where}")
-    for number in (*_NUMBERED.findall(text), *_BRACKET_TICKET.findall(text)):
+    for number in _different((*_NUMBERED.findall(text), *_BRACKET_TICKET.findall(text))):
         if any(map(str.isdigit, number)):
             basket.add(number, f"a number of an account or a ticket in the body{where}")
+
+
+def _different(found: Iterable[str]) -> Iterable[str]:
+    """Each string once, in order: a body may repeat one line a million times."""
+    return dict.fromkeys(found)
 
 
 def _in_line(line: str, where: str, basket: Basket) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
 from abuse_pipeline.charsets import decode
 from abuse_pipeline.errors import ReportError
 from abuse_pipeline.mail import Mail, Part, read_mail
 from abuse_pipeline.model import Envelope
-from abuse_pipeline.privacy.basket import Basket
+from abuse_pipeline.privacy.basket import Basket, BasketFull
 from abuse_pipeline.privacy.bodies import collect_from_body
 from abuse_pipeline.privacy.fields import collect_from_field
 from abuse_pipeline.privacy.needle import CommonProperty, Needle
@@ -39,6 +40,12 @@ def collect_needles(mail: Mail | None, raw: bytes, envelope: Envelope, common: C
     mail: the submission as read, None when no reader made a message of it; *raw*, its bytes, is then searched as text.
     """
     basket = Basket()
+    with suppress(BasketFull):
+        _gather(mail, raw, envelope, basket)
+    return without_common(basket.needles(), common)
+
+
+def _gather(mail: Mail | None, raw: bytes, envelope: Envelope, basket: Basket) -> None:
     _from_envelope(envelope, basket)
     reading = _Reading(basket)
     if mail is not None:
@@ -47,7 +54,6 @@ def collect_needles(mail: Mail | None, raw: bytes, envelope: Envelope, common: C
         reading.read_text(decode(raw, guess=True), "")
     if reading.overflowed:
         basket.add_uncheckable("the submission holds more text than the gate can search")
-    return without_common(basket.needles(), common)
 
 
 def _from_envelope(envelope: Envelope, basket: Basket) -> None:
