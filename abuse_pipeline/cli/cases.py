@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from abuse_pipeline.cli.common import command, desk_and_store, json_option, print_json, print_line
 from abuse_pipeline.cli.who import who_option
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group("cases")
@@ -30,7 +27,7 @@ def list_cases(state: Literal["open", "closed", "all"], customer: str | None, as
     Example:
       abuse cases list --customer C-1042
     """
-    from abuse_pipeline.cli.tables import print_table
+    from abuse_pipeline.cli.tables import CASE_COLUMNS, case_row, print_table
     from abuse_pipeline.documents import cases_document
     from abuse_pipeline.reports.triage import worst_first
 
@@ -41,15 +38,8 @@ def list_cases(state: Literal["open", "closed", "all"], customer: str | None, as
         return
     zone = desk.settings.provider.zone
     print_table(
-        ("case", "customer", "kind", "state", "severity", "incidents", "first", "last", "with"),
-        [
-            (
-                *(c.id, c.customer, f"{c.category}/{c.type}", c.state, c.severity.value, c.incidents),
-                *(at.astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (c.first_at, c.last_at)),
-                c.assignee or "",
-            )
-            for c in found
-        ],
+        CASE_COLUMNS if state == "open" else (*CASE_COLUMNS, "state"),
+        [case_row(case, zone) if state == "open" else (*case_row(case, zone), case.state) for case in found],
         "no cases",
     )
 

@@ -62,8 +62,8 @@ def list_outbox(kinds: frozenset[str], states: frozenset[str], as_json: bool, co
     Example:
       abuse outbox list --kind notice --state held
     """
-    from abuse_pipeline.cli.tables import print_table
-    from abuse_pipeline.documents import local_text, outbox_document
+    from abuse_pipeline.cli.tables import minute, print_table
+    from abuse_pipeline.documents import outbox_document
 
     with desk_and_store(config) as (desk, store):
         records = _selected(store, kinds, states)
@@ -72,20 +72,8 @@ def list_outbox(kinds: frozenset[str], states: frozenset[str], as_json: bool, co
         return
     zone = desk.settings.provider.zone
     print_table(
-        ("id", "kind", "state", "case", "to", "reports", "due", "reason"),
-        [
-            (
-                r.id,
-                r.kind,
-                r.state.value,
-                r.case,
-                r.customer or r.reporter,
-                len(r.submissions),
-                local_text(r.due_at, zone),
-                r.reason,
-            )
-            for r in records
-        ],
+        ("id", "kind", "state", "to", "due", "reason"),
+        [(r.id, r.kind, r.state.value, r.customer or r.reporter, minute(r.due_at, zone), r.reason) for r in records],
         "nothing in the outbox",
     )
 
@@ -103,7 +91,9 @@ def show(id: str, config: Path) -> None:
 
     with desk_and_store(config) as (_, store):
         record, message = store.outgoing_record(id), store.outgoing_message(id)
-    print_line(f"{record.id}  {record.kind}  {record.state.value}{f': {record.reason}' if record.reason else ''}")
+    case = f"  case {record.case}" if record.case else ""
+    reason = f": {record.reason}" if record.reason else ""
+    print_line(f"{record.id}  {record.kind}{case}  {record.state.value}{reason}")
     if record.reporter is not None:
         print_line(f"To: {record.reporter}")
     for line in readable(message, hide_receiver=record.kind == "reply"):

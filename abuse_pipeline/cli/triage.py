@@ -13,12 +13,13 @@ from abuse_pipeline.cli.common import command, desk_and_store, json_option, prin
 from abuse_pipeline.errors import AbuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
     from abuse_pipeline.reports.triage import TriageReport
 
 _SHOWN = 15
+_STANDING = {"done": "done", "staff": "wait for staff", "pending": "in work", "duplicate": "duplicates"}
 
 
 @command("triage", short_help="The report for staff: what came in, what is open, worst first.")
@@ -46,7 +47,7 @@ def triage(
     report = _report(since, until, _columns(by), config)
     kind = "json" if as_json else format_
     if kind == "table":
-        _print_table(report) if output is None else _write(output, _table_text(report).encode())
+        _show(_table(report), output)
     elif kind == "json" and output is None:
         from abuse_pipeline.reports.triage import triage_document
 
@@ -91,6 +92,14 @@ def _columns(by: str) -> tuple[str, ...]:
     return columns
 
 
+def _show(lines: list[str], output: Path | None) -> None:
+    if output is not None:
+        _write(output, click.unstyle("\n".join(lines) + "\n").encode("utf-8", "replace"))
+        return
+    for line in lines:
+        print_line(line)
+
+
 def _bytes(report: TriageReport, kind: str) -> bytes:
     import io
     import json
@@ -117,66 +126,48 @@ def _write(output: Path | None, data: bytes) -> None:
         raise AbuseError(f"cannot be written: {error.strerror}", where=str(output)) from None
 
 
-def _table_text(report: TriageReport) -> str:
-    import contextlib
-    import io
-
-    buffer = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with contextlib.redirect_stdout(buffer):
-        _print_table(report)
-    buffer.flush()
-    raw = buffer.buffer
-    assert isinstance(raw, io.BytesIO), "made so above"
-    return raw.getvalue().decode("utf-8")
-
-
-def _print_table(report: TriageReport) -> None:
-    from abuse_pipeline.cli.tables import print_table
+def _table(report: TriageReport) -> list[str]:
+    """The whole report as lines for people."""
+    from abuse_pipeline.cli.tables import CASE_COLUMNS, case_row, minute, table_lines
 
     zone = report.period.zone
-    s = report.submissions
-    print_line(f"{s['received']} reports with {s['incidents']} incidents{_between(report)}")
-    print_line(f"{s['done']} done, {s['staff']} wait for staff, {s['pending']} in work, {s['duplicate']} duplicates")
-    _head(f"waiting for a person ({len(report.staff)})")
-    print_table(
-        ("since", "submission", "format", "why"),
-        [(_short(r["received_at"], zone), r["submission"], r["format"], r["reason"]) for r in report.staff[:_SHOWN]],
-        "nothing",
-    )
-    _more(len(report.staff))
-    _head(f"held messages ({len(report.held)})")
-    print_table(("id", "kind", "case", "why"), [(m.id, m.kind, m.case, m.reason) for m in report.held[:_SHOWN]], "none")
-    _more(len(report.held))
-    _head(f"open cases, worst first ({len(report.cases)})")
-    print_table(
-        ("case", "customer", "kind", "severity", "incidents", "last"),
-        [
-            (c.id, c.customer, f"{c.category}/{c.type}", c.severity.value, c.incidents, _short(c.last_at, zone))
-            for c in report.cases[:_SHOWN]
-        ],
-        "none",
-    )
-    _more(len(report.cases))
-    _head("by " + ", ".join(report.by))
-    print_table(report.groups.columns, report.groups.rows(), "nothing came in")
+    counts = report.submissions
+    staff = [(minute(r["received_at"], zone), r["submission"], r["format"], _first(r["reason"])) for r in report.staff]
+    held = [(message.id, message.kind, message.case, message.reason) for message in report.held]
+    cases = [case_row(case, zone) for case in report.cases]
+    return [
+        f"{counts['received']} reports with {counts['incidents']} incidents{_between(report)}",
+        ", ".join(f"{counts[key]} {words}" for key, words in _STANDING.items()),
+        *_section("waiting for a person", ("since", "submission", "format", "why"), staff),
+        *_section("held messages", ("id", "kind", "case", "why"), held),
+        *_section("open cases, worst first", CASE_COLUMNS, cases),
+        "",
+        click.style("by " + ", ".join(report.by), bold=True),
+        *table_lines(report.groups.columns, report.groups.rows(), "nothing came in"),
+    ]
+
+
+def _section(title: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
+    from abuse_pipeline.cli.tables import table_lines
+
+    more = len(rows) - _SHOWN
+    return [
+        "",
+        click.style(f"{title} ({len(rows)})", bold=True),
+        *table_lines(columns, rows[:_SHOWN], "none"),
+        *([f"… and {more} more; --format json shows all"] if more > 0 else []),
+    ]
 
 
 def _between(report: TriageReport) -> str:
+    from abuse_pipeline.cli.tables import minute
+
     zone = report.period.zone
-    since = f" since {_short(report.period.since, zone)}" if report.period.since else ""
-    until = f" until {_short(report.period.until, zone)}" if report.period.until else ""
+    since = f" since {minute(report.period.since, zone)}" if report.period.since else ""
+    until = f" until {minute(report.period.until, zone)}" if report.period.until else ""
     return f"{since}{until} ({zone})"
 
 
-def _short(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-
-
-def _head(text: str) -> None:
-    print_line("")
-    print_line(click.style(text, bold=True))
-
-
-def _more(number: int) -> None:
-    if number > _SHOWN:
-        print_line(f"… and {number - _SHOWN} more; --format json shows all")
+def _first(reasons: str | None) -> str:
+    """The rule that decided; the others stand in `abuse triage --format json`."""
+    return (reasons or "").partition("; ")[0]
