@@ -57,7 +57,8 @@ I received a spam mail from your network yesterday. Please stop this. {number}
 
 @dataclass(frozen=True)
 class Made:
-    """One report. customer: whose notice tells of it, None when nobody's. at: when its incident was."""
+    """One report. customer: whose notice tells of it, None when nobody's. at: when its incident was, in a minute of
+    its own."""
 
     number: int
     raw: bytes
@@ -72,7 +73,7 @@ def made(number: int, kind: str | None = None, size: int = 0) -> Made:
     kind = kind or random.Random(number).choice([*CUSTOMERS, *CUSTOMERS, ELSEWHERE, "prose"])
     domain = number % 20
     reporter = f"taro{number % 7}@reporter{domain}.example"
-    at = _BEGIN + timedelta(seconds=number)
+    at = _BEGIN + timedelta(minutes=number)
     text = (_PROSE if kind == "prose" else _REPORT).format(
         number=number,
         domain=domain,
@@ -88,4 +89,4 @@ def made(number: int, kind: str | None = None, size: int = 0) -> Made:
     return Made(number, text.replace("\n", "\r\n").encode(), reporter, disposition, customer, at)
 
 
-_BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+_BEGIN = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=60)
