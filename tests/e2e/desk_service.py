@@ -157,8 +157,8 @@ class Service:
 
     def listening(self) -> int:
         """The port, as soon as there is one."""
-        wait_until(lambda: self.port is not None, self, "a listening receiver")
-        assert self.port is not None
+        wait_until(lambda: self.port is not None or self.process.poll() is not None, self, "a listening receiver")
+        assert self.port is not None, self.said
         return self.port
 
     def workers(self) -> list[int]:
