@@ -20,6 +20,7 @@ from abuse_pipeline.model import (
     Identity,
     JudgedIncident,
     Language,
+    Moment,
     NoticeFact,
     Outgoing,
     OutgoingState,
@@ -60,9 +61,14 @@ def fact_of(judged: JudgedIncident) -> NoticeFact | None:
         about="attack" if attack else "mail",
         ip=origin.ip,
         network=judged.holder.network,
-        moment=origin.moment,
+        moment=_to_the_minute(origin.moment),
         port=origin.port if origin.confidence is not Confidence.CLAIMED else None,
     )
+
+
+def _to_the_minute(moment: Moment | None) -> Moment | None:
+    """No notice tells more than the minute, so no more is kept for one: the second is a key into a sender's log."""
+    return None if moment is None else Moment(moment.at.replace(second=0, microsecond=0), "minute")
 
 
 def status_of(assessment: Assessment, envelope: Envelope, desk: Desk) -> Status:

@@ -6,7 +6,7 @@ nothing, and being killed in the middle leaves the submission to the next worker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,13 +14,23 @@ from abuse_pipeline.assess import Assessment, KnownFindings, assess
 from abuse_pipeline.clock import Clock
 from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of, status_of
 from abuse_pipeline.desk import Desk
-from abuse_pipeline.model import Finding, HolderKind, IPAddress, JudgedIncident, Outgoing, OutgoingState, Status
+from abuse_pipeline.model import (
+    Finding,
+    HolderKind,
+    IPAddress,
+    JudgedIncident,
+    NoticeFact,
+    Outgoing,
+    OutgoingState,
+    Status,
+)
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
 from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import CaseRecord, Claim, QueuedNotice
+from abuse_pipeline.store.records import CaseFacts, CaseRecord, Claim, QueuedNotice
 
 _DAY = timedelta(days=1)
+_HIGHEST_BAND = 10  # a notice says "10 or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,35 +132,39 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
 
     A notice that has not left yet takes up this report's facts; one that is held stays held until a person lets it go.
     """
-    unit, desk, store = work.unit, work.desk, work.store
+    unit, desk, key = work.unit, work.desk, work.store.pseudonym_key
     queued = unit.queued_notice(case.id, work.now)
-    facts = unit.facts_of_case(case.id, work.now)
+    facts = unit.facts_of_case(case.id, queued.id if queued is not None else None)
     id = queued.id if queued is not None else unit.new_id("notice")
     due_at = queued.due_at if queued is not None else work.now + desk.settings.notices.delay
-    submissions = tuple(dict.fromkeys(fact.submission for fact in facts))
     matter = NoticeMatter(
         desk.table.customers[case.customer],
-        tuple(fact.fact for fact in facts),
-        len({fact.reporter for fact in facts if fact.reporter}),
-        lambda message: _needles_for(message, queued, submissions, work),
+        tuple(_repeated(facts, max(_HIGHEST_BAND, desk.settings.notices.minimum_reporters))),
+        facts.reporters,
+        lambda message: _needles_for(message, case, queued, work),
         work.assessment.reporter,
     )
-    key = store.pseudonym_key
     outgoing = gated_notice(matter, desk, Stamp(thread_token(key, id), thread_token(key, case.id), due_at))
     if queued is not None and queued.held and outgoing.state is OutgoingState.QUEUED:
         outgoing = replace(outgoing, state=OutgoingState.HELD, reason=queued.reason)
-    unit.put_notice(id, case.id, case.customer, outgoing.message, submissions, outgoing.state, outgoing.reason, due_at)
+    # A new notice covers everything unsaid, a queued one has what it covers already: this report is what is new.
+    covers = (work.claim.submission.id,) if queued is not None else unit.submissions_of_case(case.id, None)
+    unit.put_notice(id, case.id, case.customer, outgoing.message, covers, outgoing.state, outgoing.reason, due_at)
     return Sent(id, outgoing)
 
 
-def _needles_for(
-    message: bytes, queued: QueuedNotice | None, submissions: Sequence[str], work: _Work
-) -> Iterable[Needle]:
+def _repeated(facts: CaseFacts, enough: int) -> Iterable[NoticeFact]:
+    """Each fact as often as it was reported, up to where a notice stops counting."""
+    return (fact for fact, number in facts.facts for _ in range(min(number, enough)))
+
+
+def _needles_for(message: bytes, case: CaseRecord, queued: QueuedNotice | None, work: _Work) -> Iterable[Needle]:
     """What *message* must be searched for: when it says just what the queued notice said, that was searched for the
     earlier reports' needles already, and only this report's are new. In an outbreak most reports change nothing."""
     if queued is not None and not queued.held and queued.message == message:
         return work.needles
-    kept = work.unit.needles_of(submissions)
+    unit = work.unit
+    kept = unit.needles_of(unit.submissions_of_case(case.id, queued.id if queued is not None else None))
     return dict.fromkeys(needle for text in kept.values() for needle in needles_from_json(text))
 
 

@@ -21,6 +21,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 from abuse_pipeline.privacy.forms import backwards, normalised, rot13, squeezed, unspoken
@@ -75,8 +76,7 @@ class _Haystacks:
 
 
 def _first_leak(message: bytes, needles: Sequence[Needle]) -> Needle | None:
-    texts, digests = texts_of(message)
-    haystacks = _haystacks(texts)
+    haystacks, digests = _opened(message)
     for needle in needles:
         if not needle.text:
             return needle
@@ -85,6 +85,13 @@ def _first_leak(message: bytes, needles: Sequence[Needle]) -> Needle | None:
         if digests and not digests.isdisjoint(_digests(needle.text)):
             return needle
     return None
+
+
+@lru_cache(maxsize=16)
+def _opened(message: bytes) -> tuple[_Haystacks, set[str]]:
+    """What *message* says, decoded in every way. Kept for a while: in an outbreak one notice is read many times."""
+    texts, digests = texts_of(message)
+    return _haystacks(texts), digests
 
 
 def _haystacks(texts: list[str]) -> _Haystacks:

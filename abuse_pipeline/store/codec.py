@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -60,6 +61,7 @@ def fact_to_json(fact: NoticeFact) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def fact_from_json(text: str) -> NoticeFact:
     found = json.loads(text)
     return NoticeFact(

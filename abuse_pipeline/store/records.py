@@ -136,12 +136,11 @@ class OutgoingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFact:
-    """A fact that a notice may state, with whose report it came from, for the reporter threshold and the needles."""
+class CaseFacts:
+    """What a notice may state: each fact with how often it was reported, oldest first; and by how many reporters."""
 
-    fact: NoticeFact
-    reporter: str
-    submission: str
+    facts: tuple[tuple[NoticeFact, int], ...]
+    reporters: int
 
 
 @dataclass(frozen=True, slots=True)

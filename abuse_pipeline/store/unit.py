@@ -31,7 +31,7 @@ from abuse_pipeline.store.cases import case_record
 from abuse_pipeline.store.database import Transaction
 from abuse_pipeline.store.identities import keep_identity
 from abuse_pipeline.store.ids import IdMaker
-from abuse_pipeline.store.records import CaseRecord, OutgoingKind, QueuedNotice, StoredFact
+from abuse_pipeline.store.records import CaseFacts, CaseRecord, OutgoingKind, QueuedNotice
 from abuse_pipeline.store.room import add_history, chunks
 from abuse_pipeline.store.schema import (
     cases,
@@ -189,27 +189,40 @@ class UnitOfWork:
         )
         return tuple(row.submission for row in rows)
 
-    def facts_of_case(self, case_id: str, now: datetime) -> tuple[StoredFact, ...]:
-        """What the next notice of the case has to say, oldest first: the facts of `queued_notice(case_id, now)`, of
-        this unit, and of every incident that no other notice covers. Each fact is thus in one notice.
+    def facts_of_case(self, case_id: str, notice_id: str | None) -> CaseFacts:
+        """What the case's next notice has to say: the facts of notice *notice_id* (`queued_notice`), of this unit, and
+        of every incident that no other notice covers. Each fact is thus in one notice.
 
-        A reporter who could not be named has the pseudonym "".
+        Equal facts come once, with their number: an outbreak is thousands of them. A reporter who could not be named
+        is not counted.
         """
-        taken_up = self.queued_notice(case_id, now)
+        unsaid = self._unsaid(case_id, notice_id)
+        first = func.min(incidents.c.origin_at)
+        counted = select(incidents.c.fact, func.count().label("number")).where(unsaid).group_by(incidents.c.fact)
+        rows = self._transaction.rows(counted.order_by(first, incidents.c.fact))
+        reporters = (
+            select(func.count(submissions.c.reporter.distinct()))
+            .select_from(incidents)
+            .join(submissions, submissions.c.id == incidents.c.submission)
+            .where(unsaid)
+        )
+        facts = tuple((codec.fact_from_json(row.fact), row.number) for row in rows)
+        return CaseFacts(facts, int(self._transaction.value(reporters)))
+
+    def submissions_of_case(self, case_id: str, notice_id: str | None) -> tuple[str, ...]:
+        """The submissions behind `facts_of_case`, oldest first."""
+        query = select(incidents.c.submission).distinct().where(self._unsaid(case_id, notice_id))
+        return tuple(row.submission for row in self._transaction.rows(query.order_by(incidents.c.submission)))
+
+    def _unsaid(self, case_id: str, notice_id: str | None) -> ColumnElement[bool]:
         link = outgoing_submissions.c
         covered = exists().where(
             link.outgoing == outgoing.c.id,
             link.submission == incidents.c.submission,
             outgoing.c.case_id == case_id,
-            outgoing.c.id != (taken_up.id if taken_up is not None else ""),
+            outgoing.c.id != (notice_id or ""),
         )
-        rows = self._transaction.rows(
-            select(incidents.c.fact, incidents.c.submission, submissions.c.reporter)
-            .join(submissions, submissions.c.id == incidents.c.submission)
-            .where(incidents.c.case_id == case_id, incidents.c.fact.is_not(None), ~covered)
-            .order_by(incidents.c.origin_at, incidents.c.id)
-        )
-        return tuple(StoredFact(codec.fact_from_json(row.fact), row.reporter or "", row.submission) for row in rows)
+        return and_(incidents.c.case_id == case_id, incidents.c.fact.is_not(None), ~covered)
 
     def reporters_of_case(self, case_id: str) -> int:
         """How many different reporters the case has, this one included; the unnamed are not counted."""

@@ -114,14 +114,13 @@ def complete(store: Store, claim: Claim, reporter: str = "taro@reporter.example"
 
 def renew_notice(unit: UnitOfWork, case_id: str) -> str:
     taken_up = unit.queued_notice(case_id, unit.now)
-    facts = unit.facts_of_case(case_id, unit.now)
-    message = "\n".join(stored.submission for stored in facts).encode()
+    submissions = unit.submissions_of_case(case_id, taken_up.id if taken_up else None)
     return unit.put_notice(
         taken_up.id if taken_up else None,
         case_id,
         "C-1042",
-        message,
-        [stored.submission for stored in facts],
+        "\n".join(submissions).encode(),
+        submissions,
         QUEUED,
         None,
         unit.now + HOUR,

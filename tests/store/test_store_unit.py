@@ -184,7 +184,7 @@ def test_a_message_may_name_itself_by_its_id(store: Store) -> None:
 def test_facts_come_back_as_they_were(store: Store) -> None:
     plain = fact()
     with store.completing(claim_one(store, b"x")) as unit:
-        name = record(unit)
+        record(unit)
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
         unit.add_incident(0, judged(), case.id, plain)
         unit.add_incident(1, judged(), case.id, None)
@@ -192,14 +192,14 @@ def test_facts_come_back_as_they_were(store: Store) -> None:
             "content", "phishing", "content", ip_address("2001:db8::7"), None, None, None, "www.example.jp/a"
         )
         unit.add_incident(2, judged(at=NOON + HOUR), case.id, bare)
-        facts = unit.facts_of_case(case.id, NOON)
+        said = unit.facts_of_case(case.id, None)
         assert unit.queued_notice(case.id, NOON) is None
         unit.put_notice(None, case.id, "C-1042", b"n", [], HELD, "leak gate: From", NOON)
         queued = unit.queued_notice(case.id, NOON)
     assert queued is not None
     assert (queued.message, queued.held, queued.reason) == (b"n", True, "leak gate: From")
-    assert [stored.fact for stored in facts] == [plain, bare]
-    assert {stored.reporter for stored in facts} == {name}
+    assert said.facts == ((plain, 1), (bare, 1))
+    assert said.reporters == 1
 
 
 def test_distinct_reporters_are_counted_with_this_one(store: Store) -> None:
@@ -210,7 +210,12 @@ def test_distinct_reporters_are_counted_with_this_one(store: Store) -> None:
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
         unit.add_incident(0, judged(), case.id, fact())
         assert unit.reporters_of_case(case.id) == 2, "the unnamed are not counted"
-        assert unit.facts_of_case(case.id, NOON)[-1].reporter == ""
+        queued = unit.queued_notice(case.id, NOON)
+        assert queued is not None
+        said = unit.facts_of_case(case.id, queued.id)
+        assert (said.facts, said.reporters) == (((fact(), 4),), 2)
+        assert unit.submissions_of_case(case.id, queued.id)[-1] not in queued.submissions
+        assert len(unit.facts_of_case(case.id, None).facts) == 1, "what the queued notice covers is not said again"
 
 
 def test_needles_come_back_exactly(store: Store) -> None:
