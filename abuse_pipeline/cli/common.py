@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from abuse_pipeline.store import Store
 
 DEFAULT_CONFIG = "config/abuse.toml"
+_PIPE_WIDTH = 200
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
@@ -69,6 +71,13 @@ def print_line(text: str) -> None:
         text = click.unstyle(text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
     sys.stdout.buffer.flush()
+
+
+def line_width() -> int:
+    """How many columns a line may have: the terminal's, COLUMNS, or those of a generous page in a pipe."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
+        return _PIPE_WIDTH
+    return shutil.get_terminal_size().columns
 
 
 def note(text: str) -> None:

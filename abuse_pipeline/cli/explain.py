@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, json_option, open_desk, print_json, print_line, the_clock
+from abuse_pipeline.cli.common import command, json_option, line_width, open_desk, print_json, print_line, the_clock
 from abuse_pipeline.errors import AbuseError, LimitExceeded
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # A person waits for the answer; what takes longer than this is staff work anyway.
 _LIMIT = timedelta(seconds=8)
+_INDENT = 11
 
 
 @command("explain", short_help="The whole path for one report, with reasons; stores nothing.")
@@ -115,23 +116,31 @@ def _print_stages(assessment: Assessment, outgoing: tuple[Outgoing, ...], desk: 
     zone = desk.settings.provider.zone
     _stage("read", _reading(assessment))
     bids = [f"{name} bids {bid.strength}: {bid.reason}" for name, bid in assessment.bids]
-    _stage("parse", [*(bids or ["no parser took it"]), *assessment.problems])
+    _stage("parse", _said(*(bids or ["no parser took it"]), *assessment.problems))
     for number, judged in enumerate(assessment.incidents, 1):
         print_line("")
         print_line(click.style(f"incident {number}: {judged.incident.category}/{judged.incident.type}", bold=True))
         if evidence:
             _stage("evidence", _evidence(judged))
-        _stage("trace", chain_lines(judged.origin, zone))
-        _stage("attribute", [f"{judged.holder.kind.value}: {judged.holder.reason}"])
-        _stage("decide", [_strong(judged.decision.disposition.value), *judged.decision.reasons[:1]])
+        _stage("trace", chain_lines(judged.origin, zone, line_width() - _INDENT))
+        _stage("attribute", _said(f"{judged.holder.kind.value}: {judged.holder.reason}"))
+        _stage("decide", [_strong(judged.decision.disposition.value), *_said(*judged.decision.reasons[:1])])
     print_line("")
-    _stage("report", [_strong(assessment.disposition.value), *assessment.reasons])
+    _stage("report", [_strong(assessment.disposition.value), *_said(*assessment.reasons)])
     if not outgoing:
         _stage("outgoing", ["nothing goes out"])
     for message in outgoing:
-        _stage("outgoing", [f"{message.kind}, {message.state.value}{f': {message.reason}' if message.reason else ''}"])
+        _stage(
+            "outgoing", _said(f"{message.kind}, {message.state.value}{f': {message.reason}' if message.reason else ''}")
+        )
         for line in readable(message.message, hide_receiver=message.kind == "reply"):
             print_line(f"    | {line}")
+
+
+def _said(*sentences: str) -> list[str]:
+    from abuse_pipeline.cli.chain import folded, printable
+
+    return [line for each in sentences for line in folded(printable(each, 1000), line_width() - _INDENT)]
 
 
 def _stage(name: str, lines: list[str]) -> None:

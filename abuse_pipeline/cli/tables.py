@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from io import StringIO
@@ -16,10 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from abuse_pipeline.cli.chain import printable
-from abuse_pipeline.cli.common import print_line
+from abuse_pipeline.cli.common import line_width, print_line
 from abuse_pipeline.store.records import CaseRecord
 
-_PIPE_WIDTH = 200
 _PROSE_WIDTH = 12
 _PROSE = ("why", "reason")
 """Columns that may take several lines; ids and times that are cut in two cannot be copied."""
@@ -56,15 +52,9 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     for row in cells:
         table.add_row(*map(Text, row))
     text = StringIO()
-    width = max(_width(), _least_width(columns, cells))
+    width = max(line_width(), _least_width(columns, cells))
     Console(file=text, width=width, highlight=False, force_terminal=True, color_system="standard").print(table)
     return [line.rstrip() for line in text.getvalue().splitlines()]
-
-
-def _width() -> int:
-    if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
-        return _PIPE_WIDTH
-    return shutil.get_terminal_size().columns
 
 
 def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, json_option, open_desk, print_json, print_line
+from abuse_pipeline.cli.common import command, json_option, line_width, open_desk, print_json, print_line
 
 if TYPE_CHECKING:
     from abuse_pipeline.desk import Desk
@@ -40,7 +40,7 @@ def trace(file: Path, as_json: bool, config: Path) -> None:
     if as_json:
         print_json(trace_document(origin, zone))
         return
-    for line in chain_lines(origin, zone):
+    for line in chain_lines(origin, zone, line_width()):
         print_line(line)
 
 
