@@ -54,3 +54,11 @@ def test_killed_at_random_moments_under_load(tmp_path: Path, run: Callable[[Desk
     assert {file.name for file in (desk.inbox.parent / "done").iterdir()} >= set(load.files)
     assert not list((desk.inbox.parent / "failed").iterdir())
     assert_books_balance(desk, load.sent, load.answers, tmp_path / "out")
+
+
+def test_workers_whose_service_dies_while_they_come_up_end_too(desk: Desk, run: Callable[[Desk], Service]) -> None:
+    service = run(desk)
+    wait_until(lambda: len(service.workers()) == 2, service, "two workers that have hardly begun")
+    orphans = service.workers()
+    service.kill_alone()
+    wait_until(lambda: not any(map(alive, orphans)), service, "the end of the workers", within=30)
