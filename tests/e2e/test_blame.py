@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 import threading
@@ -107,11 +106,11 @@ def test_what_ends_the_process_leaves_its_name_behind(worker: Worker, monkeypatc
 
 def test_a_notice_that_becomes_due_while_a_report_is_read_takes_up_nothing_more(worker: Worker, clock: Clock) -> None:
     accept(worker.store, 2)
-    for _ in range(2):
-        (claim,) = worker.store.claim(worker.name, 1, timedelta(minutes=1))
-        begun = clock.now
-        clock.now += worker.desk.settings.notices.delay  # reading takes so long
-        process(claim, worker.store, worker.desk, itertools.repeat(begun).__next__)
+    first, second = worker.store.claim(worker.name, 2, timedelta(minutes=1))
+    process(first, worker.store, worker.desk, clock)
+    clock.now += worker.desk.settings.notices.delay
+    begun = clock.now - timedelta(seconds=1)
+    process(second, worker.store, worker.desk, lambda: begun)
     notices = worker.store.outgoing(kind="notice")
     assert len(notices) == 2
     assert statuses(worker.store) == [Status.DONE] * 2
