@@ -18,6 +18,7 @@ from abuse_pipeline.store.schema import cases, incidents, outgoing, submissions,
 _TRIAGE = {
     "submission": submissions.c.id,
     "received_at": submissions.c.received_at,
+    "channel": submissions.c.channel,
     "status": submissions.c.status,
     "format": submissions.c.format,
     "language": submissions.c.language,
