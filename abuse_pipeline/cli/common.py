@@ -73,6 +73,14 @@ def print_line(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
+def read_file(file: Path) -> bytes:
+    """The bytes of *file*, or of standard input for ``-``. Raises AbuseError."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise AbuseError(f"cannot be read: {error.strerror}", where=str(file)) from None
+
+
 def line_width() -> int:
     """How many columns a line may have: the terminal's, COLUMNS, or those of a generous page in a pipe."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -12,8 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, json_option, line_width, open_desk, print_json, print_line, the_clock
-from abuse_pipeline.errors import AbuseError, LimitExceeded
+from abuse_pipeline.cli.common import (
+    command,
+    json_option,
+    line_width,
+    open_desk,
+    print_json,
+    print_line,
+    read_file,
+    the_clock,
+)
+from abuse_pipeline.errors import LimitExceeded
 
 if TYPE_CHECKING:
     from abuse_pipeline.assess import Assessment
@@ -44,7 +52,7 @@ def explain(file: Path, evidence: bool, as_json: bool, config: Path) -> None:
 
     clock = the_clock()
     desk = open_desk(config)
-    raw = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
+    raw = read_file(file)
     now, envelope = clock(), Envelope()
     try:
         with time_limit(_LIMIT):
@@ -56,13 +64,6 @@ def explain(file: Path, evidence: bool, as_json: bool, config: Path) -> None:
         print_json(_document(raw, file, assessment, outgoing, desk, evidence))
     else:
         _print_stages(assessment, outgoing, desk, evidence)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise AbuseError(f"cannot be read: {error.strerror}", where=str(file)) from None
 
 
 def _out_of_time(error: LimitExceeded) -> Assessment:

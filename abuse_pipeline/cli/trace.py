@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, json_option, line_width, open_desk, print_json, print_line
+from abuse_pipeline.cli.common import (
+    command,
+    json_option,
+    line_width,
+    open_desk,
+    print_json,
+    print_line,
+    read_file,
+    the_clock,
+)
+from abuse_pipeline.errors import AbuseError, ReportError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from abuse_pipeline.desk import Desk
     from abuse_pipeline.mail import Mail
     from abuse_pipeline.model import Origin
@@ -33,9 +44,13 @@ def trace(file: Path, as_json: bool, config: Path) -> None:
     from abuse_pipeline.documents import trace_document
     from abuse_pipeline.mail import read_mail
 
+    clock = the_clock()
     desk = open_desk(config)
-    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    origin = _origin_of(read_mail(raw, desk.settings.mail), desk)
+    try:
+        mail = read_mail(read_file(file), desk.settings.mail)
+    except ReportError as error:
+        raise AbuseError(f"the message cannot be read: {error}", where=str(file)) from None
+    origin = _origin_of(mail, desk, clock())
     zone = desk.settings.provider.zone
     if as_json:
         print_json(trace_document(origin, zone))
@@ -44,15 +59,13 @@ def trace(file: Path, as_json: bool, config: Path) -> None:
         print_line(line)
 
 
-def _origin_of(mail: Mail, desk: Desk) -> Origin:
+def _origin_of(mail: Mail, desk: Desk, now: datetime) -> Origin:
     """The origin of the first reported message, or of *mail* itself when it reports none."""
-    from datetime import UTC, datetime
-
     from abuse_pipeline.assess import assess_mail
     from abuse_pipeline.model import Envelope
     from abuse_pipeline.trace import RecipientSide, find_origin
 
-    assessment = assess_mail(mail, Envelope(), desk, datetime.now(UTC))
+    assessment = assess_mail(mail, Envelope(), desk, now)
     for judged in assessment.incidents:
         if judged.incident.message is not None or judged.origin.ip is not None:
             return judged.origin
