@@ -51,7 +51,15 @@ def install_debian_venv() -> bool:
 
 
 def pip(*arguments: str) -> int:
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
+    command = [
+        str(VENV / "bin" / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        *arguments,
+    ]
     return subprocess.run(command, check=False).returncode
 
 
