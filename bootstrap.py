@@ -15,7 +15,7 @@ VENV = HERE / ".venv"
 
 
 def main(locks: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  this file runs under whatever `python3` is, to say that it is too old
         return fail(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
     if not (VENV / "bin" / "pip").exists():
         problem = make_environment()

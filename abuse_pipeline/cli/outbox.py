@@ -120,12 +120,9 @@ def export(dir: Path, kinds: frozenset[str], state: str, due: bool, mark_sent: b
     with desk_and_store(config) as (_, store):
         now = the_clock()() if due else None
         records = [r for r in _selected(store, kinds, frozenset({state})) if now is None or r.due_at <= now]
-        files = export_messages(store, records, dir)
-        if mark_sent:
-            for record in records:
-                store.mark_sent(record.id)
-    print_line(f"wrote {len(files)} messages into {dir}")
-    if files and not mark_sent:
+        number = export_messages(store, records, dir, mark_sent)
+    print_line(f"wrote {number} messages into {dir}")
+    if number and not mark_sent:
         note("abuse: they are still queued; --mark-sent records them as sent")
 
 

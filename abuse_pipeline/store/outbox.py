@@ -86,9 +86,16 @@ class Outbox(Room):
         values = {"reason": None, "due_at": self._clock(), "finished_at": None}
         self._move(id, OutgoingState.FAILED, OutgoingState.QUEUED, (who, "queued again", ""), values)
 
-    def mark_sent(self, id: str) -> None:
-        """Raises UnknownRecord; WrongState when it is not queued."""
-        self._move(id, OutgoingState.QUEUED, OutgoingState.SENT, (DESK, "sent", ""), {"finished_at": self._clock()})
+    def mark_sent(self, id: str, message: bytes) -> bool:
+        """Record that *message* left. False, and nothing recorded, when it took up a later report since it was read:
+        what left must be what is on record as said.
+
+        Raises UnknownRecord; WrongState when it is not queued.
+        """
+        event = (DESK, "sent", "")
+        return self._move(
+            id, OutgoingState.QUEUED, OutgoingState.SENT, event, {"finished_at": self._clock()}, only_if=message
+        )
 
     def mark_failed(self, id: str, reason: str) -> None:
         """Raises UnknownRecord; WrongState when it is not queued."""
@@ -96,14 +103,24 @@ class Outbox(Room):
         self._move(id, OutgoingState.QUEUED, OutgoingState.FAILED, (DESK, "failed", reason), values)
 
     def _move(
-        self, id: str, old: OutgoingState, new: OutgoingState, event: tuple[str, str, str], values: dict[str, Any]
-    ) -> None:
+        self,
+        id: str,
+        old: OutgoingState,
+        new: OutgoingState,
+        event: tuple[str, str, str],
+        values: dict[str, Any],
+        only_if: bytes | None = None,
+    ) -> bool:
         with self._database.writing() as transaction:
             found = _found(transaction.row(select(outgoing).where(outgoing.c.id == id).with_for_update()), id)
             if found.state != old:
                 raise WrongState(f"the {found.kind} is {found.state}, not {old}", where=id)
+            now = transaction.value(select(vault_outgoing.c.message).where(vault_outgoing.c.outgoing == id))
+            if only_if is not None and bytes(now) != only_if:
+                return False
             transaction.run(update(outgoing).where(outgoing.c.id == id).values(state=new, **values))
             add_history(transaction, id, self._clock(), event)
+        return True
 
     def queued_replies_of_ip(self, ip: IPAddress) -> tuple[tuple[str, str], ...]:
         """(reply, submission) for every reply that is queued and not yet due, to a report of an incident from *ip*."""

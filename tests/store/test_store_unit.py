@@ -122,7 +122,7 @@ def test_a_notice_that_may_be_leaving_is_not_touched(store: Store, clock: HandCl
     one, two, three = (claim_one(store, raw) for raw in (b"x", b"y", b"z"))
     first = complete(store, one)
     if end == "sent":
-        store.mark_sent(first)
+        assert store.mark_sent(first, store.outgoing_message(first))
     elif end == "failed":
         store.mark_failed(first, "no such mailbox")
     else:
@@ -267,7 +267,7 @@ def test_every_way_through_the_outbox(store: Store, clock: HandClock) -> None:
         "approve": lambda: store.approve(id, "hanako"),
         "hold": lambda: store.hold(id, "hanako", "wait"),
         "retry": lambda: store.retry(id, "hanako"),
-        "mark_sent": lambda: store.mark_sent(id),
+        "mark_sent": lambda: store.mark_sent(id, store.outgoing_message(id)),
         "mark_failed": lambda: store.mark_failed(id, "refused"),
     }
 
@@ -290,3 +290,12 @@ def test_every_way_through_the_outbox(store: Store, clock: HandClock) -> None:
     assert store.outgoing_record(id).due_at == clock.now, "what staff let go leaves at once"
     actions = [event.action for event in store.outgoing_history(id)]
     assert actions == ["held", "approved", "failed", "queued again", "sent"]
+
+
+def test_a_message_that_changed_since_it_was_read_is_not_recorded_as_sent(store: Store) -> None:
+    id = complete(store, claim_one(store, b"1"))
+    read = store.outgoing_message(id)
+    assert complete(store, claim_one(store, b"2")) == id, "the queued notice takes the second report up"
+    assert not store.mark_sent(id, read)
+    assert store.outgoing_record(id).state is QUEUED
+    assert store.mark_sent(id, store.outgoing_message(id))
