@@ -149,7 +149,7 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
         outgoing = replace(outgoing, state=OutgoingState.HELD, reason=queued.reason)
     # A new notice covers everything unsaid, a queued one has what it covers already: this report is what is new.
     covers = (work.claim.submission.id,) if queued is not None else unit.submissions_of_case(case.id, None)
-    unit.put_notice(id, case.id, case.customer, outgoing.message, covers, outgoing.state, outgoing.reason, due_at)
+    unit.put_notice(id, case, outgoing, covers, due_at)
     return Sent(id, outgoing)
 
 
@@ -179,5 +179,5 @@ def _reply(pseudonym: str | None, work: _Work) -> Sent | None:
     outgoing = gated_reply(work.assessment, work.claim.submission.envelope, work.desk, Stamp(token, token, due_at))
     if outgoing is None:
         return None
-    unit.put_reply(outgoing.message, outgoing.state, outgoing.reason, due_at, id)
+    unit.put_reply(outgoing, due_at, id)
     return Sent(id, outgoing)

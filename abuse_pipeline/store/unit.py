@@ -20,6 +20,7 @@ from abuse_pipeline.model import (
     IPAddress,
     JudgedIncident,
     NoticeFact,
+    Outgoing,
     OutgoingState,
     Severity,
     Status,
@@ -235,67 +236,50 @@ class UnitOfWork:
         return self._ids.new("N" if kind == "notice" else "A", self.now)
 
     def put_notice(
-        self,
-        id: str | None,
-        case_id: str,
-        customer: str,
-        message: bytes,
-        submissions: Sequence[str],
-        state: OutgoingState,
-        reason: str | None,
-        due_at: datetime,
+        self, id: str | None, case: CaseRecord, notice: Outgoing, submissions: Sequence[str], due_at: datetime
     ) -> str:
-        """Put a notice into the outbox; gives its id. An *id* that is there already is replaced.
+        """Put a notice of *case* into the outbox; gives its id. An *id* that is there already is replaced.
 
         A replaced notice keeps its due time, so later incidents do not put it off for ever. One that is held stays
-        held, whatever *state* says: only staff lets it go. Raises WrongState when it is due, sent or failed.
+        held, whatever the state of *notice*: only staff lets it go. Raises WrongState when it is due, sent or failed.
         """
         id = id or self.new_id("notice")
         found = self._transaction.row(select(outgoing).where(outgoing.c.id == id).with_for_update())
         if found is None:
-            self._insert("notice", id, {"case_id": case_id, "customer": customer}, (state, reason, due_at))
-            self._transaction.run(insert(vault_outgoing), {"outgoing": id, "message": message})
+            self._insert(id, notice, {"case_id": case.id, "customer": case.customer}, due_at)
         else:
-            self._replace(found, case_id, message, (state, reason))
+            self._replace(found, case.id, notice)
         link = insert_or(outgoing_submissions).on_conflict_do_nothing()
         rows = [{"outgoing": id, "submission": submission} for submission in dict.fromkeys(submissions)]
         if rows:
             self._transaction.run(link, rows)
         return id
 
-    def _replace(self, found: Row[Any], case_id: str, message: bytes, new: tuple[OutgoingState, str | None]) -> None:
+    def _replace(self, found: Row[Any], case_id: str, notice: Outgoing) -> None:
         held = found.state == OutgoingState.HELD
         waits = found.state == OutgoingState.QUEUED and found.due_at > self.now
         if not (held or waits) or found.case_id != case_id:
             raise WrongState("this notice has left our hands or is of another case", where=found.id)
-        state, reason = new
-        values = {"reason": (reason if state == OutgoingState.HELD else None) or found.reason if held else reason}
-        values["state"] = OutgoingState.HELD if held else state
+        values = {"state": notice.state, "reason": notice.reason}
+        if held:
+            new_reason = notice.reason if notice.state is OutgoingState.HELD else None
+            values = {"state": OutgoingState.HELD, "reason": new_reason or found.reason}
         self._transaction.run(update(outgoing).where(outgoing.c.id == found.id).values(values))
-        self._transaction.run(
-            update(vault_outgoing).where(vault_outgoing.c.outgoing == found.id).values(message=message)
-        )
+        mine = vault_outgoing.c.outgoing == found.id
+        self._transaction.run(update(vault_outgoing).where(mine).values(message=notice.message))
 
-    def put_reply(
-        self, message: bytes, state: OutgoingState, reason: str | None, due_at: datetime, id: str | None = None
-    ) -> str:
+    def put_reply(self, reply: Outgoing, due_at: datetime, id: str | None = None) -> str:
         """Put the answer to this submission's reporter into the outbox; gives its id."""
         id = id or self.new_id("reply")
-        self._insert("reply", id, {"reporter": self._reporter}, (state, reason, due_at))
-        self._transaction.run(insert(vault_outgoing), {"outgoing": id, "message": message})
+        self._insert(id, reply, {"reporter": self._reporter}, due_at)
         self._transaction.run(insert(outgoing_submissions), {"outgoing": id, "submission": self._submission})
         return id
 
-    def _insert(
-        self,
-        kind: OutgoingKind,
-        id: str,
-        about: dict[str, str | None],
-        state: tuple[OutgoingState, str | None, datetime],
-    ) -> None:
+    def _insert(self, id: str, new: Outgoing, about: dict[str, str | None], due_at: datetime) -> None:
         row = {"case_id": None, "customer": None, "reporter": None, **about}
-        row |= {"id": id, "kind": kind, "state": state[0], "reason": state[1]}
-        self._transaction.run(insert(outgoing), {**row, "due_at": state[2], "created_at": self.now})
+        row |= {"id": id, "kind": new.kind, "state": new.state, "reason": new.reason}
+        self._transaction.run(insert(outgoing), {**row, "due_at": due_at, "created_at": self.now})
+        self._transaction.run(insert(vault_outgoing), {"outgoing": id, "message": new.message})
 
     def replies_to_since(self, pseudonym: str, since: datetime) -> int:
         """How many replies were made to this reporter from *since* on, sent or not, for the cap per day."""

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from store_world import LEASE, NOON, HandClock, arrival, complete, many, record
+from store_world import LEASE, NOON, HandClock, a_reply, arrival, complete, many, record
 
 from abuse_pipeline.errors import LeaseLost
 from abuse_pipeline.settings import StoreSettings
@@ -52,7 +52,7 @@ def die_in_unit(store: Store, job: dict) -> None:
         record(unit, "jiro@reporter.example")
         unit.open_case("C-9", "messaging", "spam", "high", NOON)
         unit.keep_needles("[]")
-        unit.put_reply(b"reply", "queued", None, NOON)
+        unit.put_reply(a_reply(b"reply"), NOON)
         _wait_to_be_killed()
 
 

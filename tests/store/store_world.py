@@ -25,13 +25,14 @@ from abuse_pipeline.model import (
     Moment,
     NoticeFact,
     Origin,
+    Outgoing,
     OutgoingState,
     Severity,
     Status,
 )
 from abuse_pipeline.settings import StoreSettings
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import Arrival, Claim
+from abuse_pipeline.store.records import Arrival, CaseRecord, Claim
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
@@ -109,20 +110,25 @@ def complete(store: Store, claim: Claim, reporter: str = "taro@reporter.example"
         record(unit, reporter)
         case = unit.open_case("C-1042", "messaging", "spam", Severity.MEDIUM, at)
         unit.add_incident(0, judged(at=at), case.id, fact(at=at))
-        return renew_notice(unit, case.id)
+        return renew_notice(unit, case)
 
 
-def renew_notice(unit: UnitOfWork, case_id: str) -> str:
-    taken_up = unit.queued_notice(case_id, unit.now)
-    submissions = unit.submissions_of_case(case_id, taken_up.id if taken_up else None)
+def a_notice(message: bytes, state: OutgoingState = QUEUED, reason: str | None = None) -> Outgoing:
+    return Outgoing("notice", message, state, reason)
+
+
+def a_reply(message: bytes, state: OutgoingState = QUEUED) -> Outgoing:
+    return Outgoing("reply", message, state)
+
+
+def renew_notice(unit: UnitOfWork, case: CaseRecord) -> str:
+    taken_up = unit.queued_notice(case.id, unit.now)
+    submissions = unit.submissions_of_case(case.id, taken_up.id if taken_up else None)
     return unit.put_notice(
         taken_up.id if taken_up else None,
-        case_id,
-        "C-1042",
-        "\n".join(submissions).encode(),
+        case,
+        a_notice("\n".join(submissions).encode()),
         submissions,
-        QUEUED,
-        None,
         unit.now + HOUR,
     )
 

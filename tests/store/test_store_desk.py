@@ -13,6 +13,8 @@ from store_world import (
     NOON,
     QUEUED,
     HandClock,
+    a_notice,
+    a_reply,
     arrival,
     claim_one,
     complete,
@@ -114,8 +116,8 @@ def test_outgoing_by_what_is_asked_for(store: Store) -> None:
     with store.completing(claim) as unit:
         record(unit)
         case = unit.open_case("C-1", "messaging", "spam", Severity.LOW, NOON)
-        late = unit.put_notice(None, case.id, "C-1", b"n", [], QUEUED, None, NOON + HOUR)
-        soon = unit.put_reply(b"r", QUEUED, None, NOON)
+        late = unit.put_notice(None, case, a_notice(b"n"), [], NOON + HOUR)
+        soon = unit.put_reply(a_reply(b"r"), NOON)
     assert [r.id for r in store.outgoing()] == [soon, late]
     assert [r.id for r in store.outgoing(kind="notice")] == [late]
     assert [r.id for r in store.outgoing(due_before=NOON)] == [soon]
@@ -218,7 +220,7 @@ def test_a_waiting_reply_can_be_written_anew(store: Store, clock: HandClock) -> 
         record(unit)
         unit.add_incident(0, judged(), None, None)
         unit.add_incident(1, judged(), None, None)
-        reply = unit.put_reply(b"old", QUEUED, None, NOON + HOUR)
+        reply = unit.put_reply(a_reply(b"old"), NOON + HOUR)
     assert store.queued_replies_of_ip(IP) == ((reply, claim.submission.id),)
     assert store.queued_replies_of_ip(ip_address("192.0.2.1")) == ()
     store.replace_message(reply, b"new")

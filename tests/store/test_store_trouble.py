@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from store_world import LEASE, NOON, HandClock, arrival, child, claim_one, complete, many, record
+from store_world import LEASE, NOON, HandClock, a_reply, arrival, child, claim_one, complete, many, record
 
 from abuse_pipeline.errors import StoreUnavailable
 from abuse_pipeline.model import Status
@@ -80,7 +80,7 @@ def test_a_full_disk_is_said_and_forgotten(sqlite_store: Store) -> None:
         store.accept([*many(3), arrival(b"x" * 100_000)])
     assert len(store.submissions()) == 1, "all or none"
     with pytest.raises(StoreUnavailable, match="full"), store.completing(waiting) as unit:
-        unit.put_reply(b"x" * 100_000, "queued", None, NOON)  # type: ignore[arg-type]
+        unit.put_reply(a_reply(b"x" * 100_000), NOON)
     assert store.outgoing() == ()
     with store._database.writing() as transaction:
         transaction.value(text("PRAGMA max_page_count=1000000"))

@@ -14,6 +14,8 @@ from store_world import (
     QUEUED,
     SENT,
     HandClock,
+    a_notice,
+    a_reply,
     claim_one,
     complete,
     fact,
@@ -135,7 +137,7 @@ def test_a_notice_that_may_be_leaving_is_not_touched(store: Store, clock: HandCl
     with store.completing(three) as unit:
         record(unit)
         with pytest.raises(WrongState):
-            unit.put_notice(first, store.cases()[0].id, "C-1042", b"new", [], QUEUED, None, NOON)
+            unit.put_notice(first, store.cases()[0], a_notice(b"new"), [], NOON)
     assert store.outgoing_message(first) == before
 
 
@@ -166,7 +168,7 @@ def test_a_queued_notice_becomes_held_when_the_gate_says_so(store: Store) -> Non
     with store.completing(claim_one(store, b"y")) as unit:
         record(unit)
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
-        unit.put_notice(first, case.id, "C-1042", b"leaking", [], HELD, "leak gate: From", NOON)
+        unit.put_notice(first, case, a_notice(b"leaking", HELD, "leak gate: From"), [], NOON)
     (notice,) = store.outgoing(state=HELD)
     assert (notice.id, notice.reason) == (first, "leak gate: From")
 
@@ -176,8 +178,8 @@ def test_a_message_may_name_itself_by_its_id(store: Store) -> None:
         record(unit)
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
         notice, reply = unit.new_id("notice"), unit.new_id("reply")
-        assert unit.put_notice(notice, case.id, "C-1042", b"n", [], QUEUED, None, NOON) == notice
-        assert unit.put_reply(b"r", QUEUED, None, NOON, id=reply) == reply
+        assert unit.put_notice(notice, case, a_notice(b"n"), [], NOON) == notice
+        assert unit.put_reply(a_reply(b"r"), NOON, id=reply) == reply
     assert {record.id for record in store.outgoing()} == {notice, reply}
 
 
@@ -194,7 +196,7 @@ def test_facts_come_back_as_they_were(store: Store) -> None:
         unit.add_incident(2, judged(at=NOON + HOUR), case.id, bare)
         said = unit.facts_of_case(case.id, None)
         assert unit.queued_notice(case.id, NOON) is None
-        unit.put_notice(None, case.id, "C-1042", b"n", [], HELD, "leak gate: From", NOON)
+        unit.put_notice(None, case, a_notice(b"n", HELD, "leak gate: From"), [], NOON)
         queued = unit.queued_notice(case.id, NOON)
     assert queued is not None
     assert (queued.message, queued.held, queued.reason) == (b"n", True, "leak gate: From")
@@ -235,7 +237,7 @@ def test_replies_count_for_the_cap(store: Store, clock: HandClock) -> None:
     for raw, who in ((b"1", "a@reporter.example"), (b"2", "a@reporter.example"), (b"3", "b@reporter.example")):
         with store.completing(claim_one(store, raw)) as unit:
             name = record(unit, who)
-            unit.put_reply(b"To: someone\r\n", QUEUED, None, NOON)
+            unit.put_reply(a_reply(b"To: someone\r\n"), NOON)
             mine = unit.replies_to_since(name, NOON - timedelta(days=1))
             clock.forward(hours=1)
         assert mine == {b"1": 1, b"2": 2, b"3": 1}[raw]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import select
-from store_world import HELD, HOUR, LEASE, NOON, HandClock, arrival, fact, judged, record, renew_notice
+from store_world import HELD, HOUR, LEASE, NOON, HandClock, a_reply, arrival, fact, judged, record, renew_notice
 
 from abuse_pipeline.model import Envelope, Identity, Severity, Status
 from abuse_pipeline.store import Store, schema
@@ -35,8 +35,8 @@ def live_a_whole_life(store: Store) -> tuple[Accepted, Claim]:
         origin = replace(seen.origin, witness="mx.yamada.example", reason="mx.yamada.example recorded it")
         unit.add_incident(0, replace(seen, origin=origin), case.id, fact())
         unit.keep_needles('[["yamada","From"]]')
-        renew_notice(unit, case.id)
-        unit.put_reply(b"To: yamada@yamada.example", HELD, None, NOON + HOUR)
+        renew_notice(unit, case)
+        unit.put_reply(a_reply(b"To: yamada@yamada.example", HELD), NOON + HOUR)
     return accepted, claim
 
 
