@@ -76,7 +76,7 @@ def assess(
         mail = read_mail(raw, desk.settings.mail)
         return assess_mail(mail, envelope, desk, now, known)
     except ReportError as error:
-        return _for_staff(mail, f"the message cannot be read: {error}")
+        return _for_staff(mail, f"the message cannot be read: {error}", None, None)
 
 
 def assess_mail(
@@ -86,15 +86,14 @@ def assess_mail(
     language = detect_language(f"{mail.header('Subject') or ''}\n{_own_words(mail)}")
     context = replace(desk.parse_context, null_sender=envelope.mail_from == "")
     bids, problems = _collect_bids(mail, desk, context)
+    unread = replace(_for_staff(mail, "no parser understood it", language, reporter), problems=problems)
     if not bids:
-        return _for_staff(mail, "no parser understood it", language=language, reporter=reporter, problems=problems)
+        return unread
     name = bids[0][0]
     try:
         report = _parse(name, mail, desk, context)
     except (ReportError, PluginError) as error:
-        return _for_staff(
-            mail, str(error), format=name, language=language, reporter=reporter, bids=bids, problems=problems
-        )
+        return replace(unread, format=name, reasons=(str(error),), bids=bids)
     side = _recipient_side(reporter, envelope)
     circumstances = _circumstances(desk, now, reporter, envelope)
     incidents = tuple(_judge(incident, side, circumstances, desk, known) for incident in report.incidents)
@@ -102,17 +101,8 @@ def assess_mail(
     return Assessment(mail, name, language, reporter, disposition, reasons, incidents, report, bids, problems)
 
 
-def _for_staff(
-    mail: Mail | None,
-    reason: str,
-    *,
-    format: str | None = None,
-    language: str | None = None,
-    reporter: Identity | None = None,
-    bids: tuple[tuple[str, Bid], ...] = (),
-    problems: tuple[str, ...] = (),
-) -> Assessment:
-    return Assessment(mail, format, language, reporter, Disposition.STAFF, (reason,), bids=bids, problems=problems)
+def _for_staff(mail: Mail | None, reason: str, language: str | None, reporter: Identity | None) -> Assessment:
+    return Assessment(mail, None, language, reporter, Disposition.STAFF, (reason,))
 
 
 def reporter_of(mail: Mail, envelope: Envelope) -> Identity | None:

@@ -27,7 +27,7 @@ from abuse_pipeline.model import (
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
 from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import CaseFacts, CaseRecord, Claim, QueuedNotice
+from abuse_pipeline.store.records import CaseFacts, CaseRecord, Claim, QueuedNotice, Result
 
 _DAY = timedelta(days=1)
 _HIGHEST_BAND = 10  # a notice says "10 or more"
@@ -64,14 +64,7 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
     needles = needles_of(assessment, claim.raw, envelope, desk)
     status = status_of(assessment, envelope, desk)
     with store.completing(claim) as unit:
-        pseudonym = unit.record_report(
-            assessment.format,
-            assessment.language,
-            assessment.reporter,
-            assessment.disposition,
-            "; ".join(assessment.reasons) or None,
-            status,
-        )
+        pseudonym = unit.record_report(_result(assessment, status))
         unit.keep_needles(needles_to_json(needles))
         cases = _file(assessment.incidents, unit)
         # The unit's own time: a notice that became due since `now` is closed, and takes up nothing more.
@@ -80,6 +73,17 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
         reply = _reply(pseudonym, work)
         sent = tuple(item for item in (*notices, reply) if item is not None)
     return Processed(assessment, status, pseudonym, tuple(case.id if case else None for case in cases), sent)
+
+
+def _result(assessment: Assessment, status: Status) -> Result:
+    return Result(
+        format=assessment.format,
+        language=assessment.language,
+        reporter=assessment.reporter,
+        disposition=assessment.disposition,
+        reason="; ".join(assessment.reasons) or None,
+        status=status,
+    )
 
 
 @dataclass(frozen=True, slots=True)

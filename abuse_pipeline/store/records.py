@@ -16,6 +16,7 @@ from abuse_pipeline.model import (
     Envelope,
     Finding,
     HolderKind,
+    Identity,
     IPAddress,
     IPNetwork,
     Moment,
@@ -62,6 +63,18 @@ class Claim:
     raw: bytes = field(repr=False)
     token: str
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a submission turned out to be. status: DONE or STAFF. reporter: goes to the vault."""
+
+    format: str | None
+    language: str | None
+    reporter: Identity | None
+    disposition: Disposition | None
+    reason: str | None
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from abuse_pipeline.errors import StoreUnavailable, WrongState
 from abuse_pipeline.model import (
-    Disposition,
-    Identity,
     IPAddress,
     JudgedIncident,
     NoticeFact,
@@ -32,7 +30,7 @@ from abuse_pipeline.store.cases import case_record
 from abuse_pipeline.store.database import Transaction
 from abuse_pipeline.store.identities import keep_identity
 from abuse_pipeline.store.ids import IdMaker
-from abuse_pipeline.store.records import CaseFacts, CaseRecord, OutgoingKind, QueuedNotice
+from abuse_pipeline.store.records import CaseFacts, CaseRecord, OutgoingKind, QueuedNotice, Result
 from abuse_pipeline.store.room import add_history, chunks
 from abuse_pipeline.store.schema import (
     cases,
@@ -66,30 +64,22 @@ class UnitOfWork:
         self._wanted: set[str] = set()
         self.now = now
 
-    def record_report(
-        self,
-        format: str | None,
-        language: str | None,
-        reporter: Identity | None,
-        disposition: Disposition | None,
-        reason: str | None,
-        status: Status,
-    ) -> str | None:
+    def record_report(self, result: Result) -> str | None:
         """What the submission turned out to be; call it first. The reporter goes to the vault; gives the pseudonym,
-        None when *reporter* has neither address nor name. status: DONE or STAFF."""
-        if status not in (Status.DONE, Status.STAFF):
-            raise ValueError(f"a processed submission is done or with staff, not {status}")
-        self._reporter = keep_identity(self._transaction, self._key, reporter, self.now)
+        None when the reporter has neither address nor name."""
+        if result.status not in (Status.DONE, Status.STAFF):
+            raise ValueError(f"a processed submission is done or with staff, not {result.status}")
+        self._reporter = keep_identity(self._transaction, self._key, result.reporter, self.now)
         self._transaction.run(
             update(submissions)
             .where(submissions.c.id == self._submission)
             .values(
-                format=format,
-                language=language,
+                format=result.format,
+                language=result.language,
                 reporter=self._reporter,
-                disposition=disposition,
-                reason=reason,
-                status=status,
+                disposition=result.disposition,
+                reason=result.reason,
+                status=result.status,
                 finished_at=self.now,
                 worker=None,
                 token=None,

@@ -32,7 +32,7 @@ from abuse_pipeline.model import (
 )
 from abuse_pipeline.settings import StoreSettings
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import Arrival, CaseRecord, Claim
+from abuse_pipeline.store.records import Arrival, CaseRecord, Claim, Result
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
@@ -99,7 +99,7 @@ def claim_one(store: Store, raw: bytes, **over: object) -> Claim:
 
 
 def record(unit: UnitOfWork, reporter: str = "taro@reporter.example", status: Status = Status.DONE) -> str:
-    name = unit.record_report("arf", "ja", Identity(reporter), Disposition.NOTIFY_CUSTOMER, "because", status)
+    name = unit.record_report(Result("arf", "ja", Identity(reporter), Disposition.NOTIFY_CUSTOMER, "because", status))
     assert name is not None
     return name
 

@@ -27,6 +27,7 @@ from store_world import (
 from abuse_pipeline.errors import UnknownRecord, WrongState
 from abuse_pipeline.model import HolderKind, Severity, Status
 from abuse_pipeline.store import Store
+from abuse_pipeline.store.records import Result
 
 IP = ip_address("198.51.100.7")
 
@@ -149,7 +150,7 @@ def test_counts_of_an_empty_store(store: Store) -> None:
 def test_triage_rows_make_a_frame(store: Store) -> None:
     complete(store, claim_one(store, b"x"))
     with store.completing(claim_one(store, b"y", received_at=NOON + HOUR)) as unit:
-        unit.record_report("prose", "en", None, None, "nothing recognised", Status.STAFF)
+        unit.record_report(Result("prose", "en", None, None, "nothing recognised", Status.STAFF))
     store.accept([arrival(b"too late", received_at=NOON + timedelta(days=1))])
     columns = store.triage_rows(NOON, NOON + timedelta(days=1))
     frame = polars.DataFrame(columns)

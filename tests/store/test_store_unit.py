@@ -27,6 +27,7 @@ from abuse_pipeline.errors import WrongState
 from abuse_pipeline.model import Disposition, Identity, OutgoingState, Severity, Status
 from abuse_pipeline.privacy.pseudonyms import pseudonym
 from abuse_pipeline.store import Store
+from abuse_pipeline.store.records import Result
 
 
 def test_a_recorded_report_shows_its_pseudonym(store: Store) -> None:
@@ -48,14 +49,14 @@ def test_only_a_result_ends_a_submission(store: Store) -> None:
 @pytest.mark.parametrize("reporter", [None, Identity(), Identity("", "")])
 def test_nobody_has_no_pseudonym(store: Store, reporter: Identity | None) -> None:
     with store.completing(claim_one(store, b"x")) as unit:
-        assert unit.record_report("prose", None, reporter, None, None, Status.DONE) is None
+        assert unit.record_report(Result("prose", None, reporter, None, None, Status.DONE)) is None
 
 
 def test_a_name_alone_is_a_reporter_too(store: Store) -> None:
     with store.completing(claim_one(store, b"x")) as unit:
-        one = unit.record_report("prose", None, Identity(name="山田太郎"), None, None, Status.DONE)
+        one = unit.record_report(Result("prose", None, Identity(name="山田太郎"), None, None, Status.DONE))
     with store.completing(claim_one(store, b"y")) as unit:
-        two = unit.record_report("prose", None, Identity(name="name"), None, None, Status.DONE)
+        two = unit.record_report(Result("prose", None, Identity(name="name"), None, None, Status.DONE))
     assert None not in (one, two)
     assert one != two
 
@@ -208,7 +209,7 @@ def test_distinct_reporters_are_counted_with_this_one(store: Store) -> None:
     for raw, who in ((b"1", "a@reporter.example"), (b"2", "b@reporter.example"), (b"3", "A@reporter.example")):
         complete(store, claim_one(store, raw), who)
     with store.completing(claim_one(store, b"4")) as unit:
-        unit.record_report("arf", None, None, None, None, Status.DONE)
+        unit.record_report(Result("arf", None, None, None, None, Status.DONE))
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
         unit.add_incident(0, judged(), case.id, fact())
         assert unit.reporters_of_case(case.id) == 2, "the unnamed are not counted"
@@ -253,7 +254,7 @@ def test_replies_count_for_the_cap(store: Store, clock: HandClock) -> None:
 def test_texts_that_no_engine_takes_are_mended_not_refused(store: Store) -> None:
     claim = claim_one(store, b"x")
     with store.completing(claim) as unit:
-        unit.record_report("prose\x00", "\udce3", None, None, "a\x00b\ud800c", Status.STAFF)
+        unit.record_report(Result("prose\x00", "\udce3", None, None, "a\x00b\ud800c", Status.STAFF))
     assert store.submission(claim.submission.id).reason == "a\ufffdb\ufffdc"
 
 

@@ -12,7 +12,7 @@ from abuse_pipeline.model import Envelope, Identity, Severity, Status
 from abuse_pipeline.store import Store, schema
 from abuse_pipeline.store.columns import from_micros, to_micros
 from abuse_pipeline.store.ids import IdMaker
-from abuse_pipeline.store.records import Accepted, Arrival, Claim
+from abuse_pipeline.store.records import Accepted, Arrival, Claim, Result
 
 PLANTED = "yamada"
 
@@ -27,7 +27,7 @@ def live_a_whole_life(store: Store) -> tuple[Accepted, Claim]:
     (claim,) = store.claim("host/1", 1, LEASE)
     with store.completing(claim) as unit:
         reporter = Identity("yamada@yamada.example", "Yamada")
-        unit.record_report("arf", "ja", reporter, None, "because", Status.DONE)
+        unit.record_report(Result("arf", "ja", reporter, None, "because", Status.DONE))
         case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
         from dataclasses import replace
 
