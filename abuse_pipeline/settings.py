@@ -253,7 +253,7 @@ def parse_settings(text: str, file: Path) -> Settings:
     if "file" in document:
         raise ConfigurationError(_unknown_key(("file",)), where=f"{file}: file")
     try:
-        settings = Settings.model_validate({**document, "file": file})
+        settings = Settings.model_validate({**document, "file": file.resolve()})
     except ValidationError as error:
         problems = [_describe(file, dict(detail)) for detail in error.errors()]
         raise ConfigurationError("\n".join(problems)) from None

@@ -121,6 +121,19 @@ def test_samples_over_smtp_and_folder(sample_desk: Desk, run: Callable[[Desk], S
     _assert_exported_tells_nobody(desk, everything, tmp_path / "out")
 
 
+def test_a_configuration_named_relative_to_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[[Desk], Service]
+) -> None:
+    """The README's way: `abuse init my-desk`, ABUSE_CONFIG=my-desk/abuse.toml, `abuse run`."""
+    monkeypatch.chdir(tmp_path)
+    desk = make_desk(Path("my-desk"), now=NOW)
+    service = run(desk)
+    service.listening()
+    desk.drop("report.eml", samples()[0].raw)
+    wait_until_processed(desk, 1, service)
+    assert service.stop() == 0
+
+
 def _wait_for_files(desk: Desk, count: int) -> None:
     deadline = time.monotonic() + 30
     while len(list((desk.inbox.parent / "done").iterdir())) < count:

@@ -77,6 +77,13 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.networks.networks == Path("/etc/n.csv")
 
 
+def test_the_file_itself_is_absolute_so_that_workers_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "abuse.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(Path("desk/abuse.toml")).file == tmp_path / "desk" / "abuse.toml"
+
+
 def test_the_defaults_are_those_of_the_contract() -> None:
     settings = parse_settings("", FILE)
     assert settings.provider.timezone == "Asia/Tokyo"
