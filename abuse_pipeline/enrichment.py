@@ -102,7 +102,7 @@ class _Round:
             problem = f"no answer within {self.context.timeout.total_seconds():g} s"
         except _BrokenContract as error:
             problem = f"the enricher broke its contract: {error}"
-        except Exception as error:  # noqa: BLE001 - isolation boundary: a plugin's bug must not stop the desk
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - isolation boundary: a plugin's bug must not stop the desk
             # Its text is left out: nobody knows what a plugin puts there, and findings are shown and kept.
             _log.warning("enricher %s failed on %s: %s", name, ip, type(error).__name__)
             problem = f"the enricher failed: {type(error).__name__}"

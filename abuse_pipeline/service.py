@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import threading
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 
 from abuse_pipeline.clock import Clock
@@ -100,18 +101,24 @@ async def _keep_crew(crew: Crew, stop: asyncio.Event) -> None:
 
 
 async def _gather_facts(desk: Desk, store: Store, clock: Clock, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        done = await _or_log(lambda: add_late_facts(desk, store, clock))
-        await _pause(stop, 0.0 if done else _LATE_FACTS_SECONDS)
+    """Look facts up in a thread with a loop of its own: an enricher is somebody else's code, and one that blocks must
+    not keep mail from being received, nor the service from stopping."""
+    over = threading.Event()
+    threading.Thread(target=_gather_until, args=(desk, store, clock, over), name="late-facts", daemon=True).start()
+    await stop.wait()
+    over.set()
 
 
-async def _or_log(step: Callable[[], Awaitable[int]]) -> int:
-    """Late facts are a courtesy: when the store or a source is down, the service goes on without them."""
-    try:
-        return await step()
-    except AbuseError as error:
-        log.warning("%s", error)
-        return 0
+def _gather_until(desk: Desk, store: Store, clock: Clock, over: threading.Event) -> None:
+    while not over.is_set():
+        try:
+            done = asyncio.run(add_late_facts(desk, store, clock))
+        except AbuseError as error:
+            # Late facts are a courtesy: when the store or a source is down, the service goes on without them.
+            log.warning("%s", error)
+            done = 0
+        if not done:
+            over.wait(_LATE_FACTS_SECONDS)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
