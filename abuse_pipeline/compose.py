@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from abuse_pipeline.assess import Assessment
 from abuse_pipeline.desk import Desk
@@ -39,6 +39,8 @@ from abuse_pipeline.trace import registered_domain
 
 WAITING_FOR_APPROVAL = "waits for approval by staff"
 
+_HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -69,6 +71,17 @@ def fact_of(judged: JudgedIncident) -> NoticeFact | None:
 def _to_the_minute(moment: Moment | None) -> Moment | None:
     """No notice tells more than the minute, so no more is kept for one: the second is a key into a sender's log."""
     return None if moment is None else Moment(moment.at.replace(second=0, microsecond=0), "minute")
+
+
+def notice_due_at(now: datetime, desk: Desk) -> datetime:
+    """When a notice begun *now* is due: after `notices.delay`, at the next full hour.
+
+    Its `Date` is this time. The very second, less a delay that the documentation gives, would be when a complaint came
+    in: a sender who watches one recipient knows when that recipient read the mail.
+    """
+    at = now + desk.settings.notices.delay
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == at else hour + _HOUR
 
 
 def status_of(assessment: Assessment, envelope: Envelope, desk: Desk) -> Status:

@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 
 from abuse_pipeline.assess import Assessment, KnownFindings, assess
 from abuse_pipeline.clock import Clock
-from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of, status_of
+from abuse_pipeline.compose import (
+    NoticeMatter,
+    Stamp,
+    fact_of,
+    gated_notice,
+    gated_reply,
+    needles_of,
+    notice_due_at,
+    status_of,
+)
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import (
     Finding,
@@ -140,7 +149,7 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     queued = unit.queued_notice(case.id, work.now)
     facts = unit.facts_of_case(case.id, queued.id if queued is not None else None)
     id = queued.id if queued is not None else unit.new_id("notice")
-    due_at = queued.due_at if queued is not None else work.now + desk.settings.notices.delay
+    due_at = queued.due_at if queued is not None else notice_due_at(work.now, desk)
     matter = NoticeMatter(
         desk.table.customers[case.customer],
         tuple(_repeated(facts, max(_HIGHEST_BAND, desk.settings.notices.minimum_reporters))),

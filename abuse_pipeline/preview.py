@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from abuse_pipeline.assess import Assessment
-from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of
+from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of, notice_due_at
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import Envelope, NoticeFact, Outgoing
 
@@ -17,7 +17,7 @@ def preview_outgoing(
 ) -> tuple[Outgoing, ...]:
     """One notice for each customer and kind of abuse, then the reply if there is one, as the leak gate leaves them."""
     needles = needles_of(assessment, raw, envelope, desk)
-    due = now + desk.settings.notices.delay
+    due = notice_due_at(now, desk)
     cases: dict[tuple[str, str, str], list[NoticeFact]] = {}
     for judged in assessment.incidents:
         fact = fact_of(judged)

@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -108,12 +110,28 @@ def test_a_notice_that_becomes_due_while_a_report_is_read_takes_up_nothing_more(
     accept(worker.store, 2)
     first, second = worker.store.claim(worker.name, 2, timedelta(minutes=1))
     process(first, worker.store, worker.desk, clock)
-    clock.now += worker.desk.settings.notices.delay
+    (waiting,) = worker.store.outgoing(kind="notice")
+    clock.now = waiting.due_at
     begun = clock.now - timedelta(seconds=1)
     process(second, worker.store, worker.desk, lambda: begun)
     notices = worker.store.outgoing(kind="notice")
     assert len(notices) == 2
     assert statuses(worker.store) == [Status.DONE] * 2
+
+
+def test_the_date_of_a_notice_does_not_tell_when_the_report_came(worker: Worker, clock: Clock) -> None:
+    accept(worker.store, 2)
+    first, second = worker.store.claim(worker.name, 2, timedelta(minutes=1))
+    clock.now = clock.now.replace(minute=17, second=41, microsecond=5)
+    process(first, worker.store, worker.desk, clock)
+    ready = clock.now + worker.desk.settings.notices.delay
+    hour = ready.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    clock.now += timedelta(minutes=30)
+    process(second, worker.store, worker.desk, clock)
+    (notice,) = worker.store.outgoing(kind="notice")
+    date = message_from_bytes(worker.store.outgoing_message(notice.id))["Date"]
+    assert notice.due_at == parsedate_to_datetime(date) == hour, "the delay, then on to the next full hour"
+    assert len(notice.submissions) == 2, "what comes in until then is taken up"
 
 
 def test_a_worker_stuck_in_compiled_code_ends_without_a_supervisor() -> None:
