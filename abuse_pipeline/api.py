@@ -33,6 +33,7 @@ from abuse_pipeline.model import (
 from abuse_pipeline.networks.addresses import parse_address
 from abuse_pipeline.settings import MailLimits
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
+from abuse_pipeline.trace.inside import stayed_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +124,5 @@ __all__ = [
     "parse_address",
     "parse_date",
     "read_mail",
+    "stayed_inside",
 ]

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from abuse_pipeline.api import Mail, MailLimits, Part, ReportError, read_mail
-from parsers._fields import begins_with_header
+from abuse_pipeline.api import Mail, MailLimits, Part, ReportError, read_mail, stayed_inside
+from parsers._fields import begins_with_header, sender
 
 EMBEDDED = frozenset({"message/rfc822", "message/global", "message/rfc-822", "message/news"})
 # The second and the third are misspellings that feedback loops send.
@@ -92,6 +92,15 @@ def _plain_bytes(content: bytes) -> bytes:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode()
     return content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+
+
+def is_from_the_reporters_side(attached: Mail, report: Mail) -> bool:
+    """Whether *attached* provably never came in from outside the organisation of who sent *report*.
+
+    Only then does what it carries speak for the reporter: inside a message from outside everything, feedback reports
+    and further messages too, was written by whoever sent it.
+    """
+    return stayed_inside(attached.raw_headers("Received"), sender(report)[1])
 
 
 def fingerprint(mail: Mail) -> str:

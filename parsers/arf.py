@@ -29,7 +29,7 @@ from abuse_pipeline.api import (
     parse_address,
     parse_date,
 )
-from parsers._attached import EMBEDDED, HEADERS_ONLY, as_message
+from parsers._attached import EMBEDDED, HEADERS_ONLY, as_message, is_from_the_reporters_side
 from parsers._fields import Field, begins_with_header, field_blocks, report_type
 
 _EXACTLY_ONCE = ("feedback-type", "user-agent", "version")
@@ -52,6 +52,7 @@ _FOR_STAFF = {
     "xarf": "the facts of this report stand in its XARF part, which this format does not read",
 }
 _UNTYPED = "the feedback report does not say its type (RFC 5965 section 3.1), and nothing else in it says abuse"
+_NOT_ITS_OWN = "an attached feedback report has no Received chain, and its fields are not the reporter's own records"
 _URLS_KEPT = 200
 
 
@@ -79,13 +80,14 @@ class ArfParser:
             return Bid(95, "a message/feedback-report part (RFC 5965 section 2)")
         if report_type(mail) == "feedback-report":
             return Bid(90, "says that it is a feedback report, without its second part (RFC 5965 section 2)")
-        if _only_feedback_attached(mail):
-            return Bid(85, "feedback reports are attached, forwarded as messages")
+        if _only_own_feedback_attached(mail):
+            return Bid(85, "feedback reports of the reporter's own side are attached, forwarded as messages")
         return NOT_MINE
 
     def parse(self, mail: Mail, context: ParseContext) -> Report:
         """Raises MalformedReport citing RFC 5965 when a report breaks a rule that its meaning hangs on."""
-        sources = [mail] if _is_feedback(mail) else [inner for inner in _attached(mail) if _is_feedback(inner)]
+        own = _is_feedback(mail)
+        sources = [mail] if own else [inner for inner in _attached(mail) if _is_own_feedback(inner, mail)]
         feedback = [each for source in sources for each in _feedback_in(source)]
         if not feedback:
             raise MalformedReport("no message/feedback-report part (RFC 5965 section 2)")
@@ -93,11 +95,12 @@ class ArfParser:
             _check(each)
         complaints = [each for each in feedback if _type_of(each) not in _NO_INCIDENT]
         incidents = tuple(_incident(each, context.limits) for each in complaints)
-        machine = sources[0] is mail
+        if not own:
+            incidents = tuple(_unvouched(each) for each in incidents)
         if incidents:
-            return Report("arf", incidents, machine=machine)
+            return Report("arf", incidents, machine=own)
         reasons = tuple(dict.fromkeys(_NO_INCIDENT[_type_of(each)] for each in feedback))
-        return Report("arf", disposition=Disposition.NONE, reasons=reasons, machine=machine)
+        return Report("arf", disposition=Disposition.NONE, reasons=reasons, machine=own)
 
 
 def _is_feedback(mail: Mail) -> bool:
@@ -110,9 +113,21 @@ def _attached(mail: Mail) -> Iterator[Mail]:
     return (part.message for part in mail.walk() if part.message is not None)
 
 
-def _only_feedback_attached(mail: Mail) -> bool:
+def _only_own_feedback_attached(mail: Mail) -> bool:
     attached = list(_attached(mail))
-    return bool(attached) and all(_is_feedback(inner) for inner in attached)
+    return bool(attached) and all(_is_own_feedback(inner, mail) for inner in attached)
+
+
+def _is_own_feedback(attached: Mail, mail: Mail) -> bool:
+    """Whether *attached* is a feedback report of the reporter's own side; a spammer may put one into his spam."""
+    return _is_feedback(attached) and is_from_the_reporters_side(attached, mail)
+
+
+def _unvouched(incident: Incident) -> Incident:
+    """Fields of an attached report are not the reporter's own records: they do not stand by themselves."""
+    if incident.message is not None and incident.message.raw_headers("Received"):
+        return incident
+    return replace(incident, staff_reason=incident.staff_reason or _NOT_ITS_OWN)
 
 
 def _feedback_in(mail: Mail) -> list[_Feedback]:

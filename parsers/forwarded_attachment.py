@@ -10,22 +10,25 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from abuse_pipeline.api import (
     NOT_MINE,
     Bid,
     Incident,
-    IPAddress,
     Mail,
     MailLimits,
     MalformedReport,
     Missing,
     ParseContext,
     Report,
-    parse_address,
 )
-from parsers._attached import Attached, attached_messages, fingerprint, has_attached_message
+from parsers._attached import (
+    Attached,
+    attached_messages,
+    fingerprint,
+    has_attached_message,
+    is_from_the_reporters_side,
+)
 from parsers._automatic import auto_submitted, is_feedback_report, why_automatic
 from parsers._fields import sender
 
@@ -35,16 +38,9 @@ _BIDS = {
     "saved": Bid(70, "a saved message is attached as a file"),
 }
 _FORWARD = re.compile(r"\s*(?:\[?(?:fwd?|fw)\]?\s*:|\[fwd:|【?転送】?|fwd\s*\()", re.IGNORECASE)
-_PEER = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f:.]{3,45})(?:%\w{1,16})?[\])]")
-_LOGGED_IN = re.compile(r"\bE?SMTPS?A\b|authenticated|\bauth=pass|\bwith (?:HTTPS?|LMTP)\b", re.IGNORECASE)
-_INSIDE = tuple(
-    ip_network(prefix)
-    for prefix in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
-                   "::1/128", "fc00::/7", "fe80::/10")
-)  # fmt: skip
 _UNSURE = (
-    "the attached message is itself a forward with a message inside, and it came from outside the reporter's side: "
-    "a person must say which of the two is reported"
+    "the attached message is itself a forward with a message inside, and nothing proves that it came from the "
+    "reporter's side: a person must say which of the two is reported"
 )
 _ATTACHED_FEEDBACK = "the attached message is itself a feedback report: a person must say what is reported"
 
@@ -75,8 +71,7 @@ class ForwardedAttachmentParser:
         found = attached_messages(mail, context.limits)
         if not found:
             raise MalformedReport("no message is attached (RFC 2046 section 5.2.1)")
-        side = _Side.of(mail)
-        reported = [each for attached in found for each in _meant(attached, side, context.limits)]
+        reported = [each for attached in found for each in _meant(attached, mail, context.limits)]
         incidents = tuple(_incident(each) for each in _distinct(reported))
         return Report("forwarded_attachment", incidents, machine=auto_submitted(mail) != "no")
 
@@ -105,8 +100,9 @@ class _Side:
         return f".{host}".endswith(f".{self.domain}") or f".{self.domain}".endswith(f".{host}")
 
 
-def _meant(attached: Attached, side: _Side, limits: MailLimits) -> Iterator[_Reported]:
-    """The message that one attachment reports: itself, or what a forward by the reporter's side carries."""
+def _meant(attached: Attached, report: Mail, limits: MailLimits) -> Iterator[_Reported]:
+    """The message that one attachment of *report* means: itself, or what a forward by the reporter's side carries."""
+    side = _Side.of(report)
     waiting = [(attached.mail, limits.max_depth)]
     while waiting:
         mail, depth = waiting.pop(0)
@@ -115,7 +111,7 @@ def _meant(attached: Attached, side: _Side, limits: MailLimits) -> Iterator[_Rep
             yield _Reported(mail, _ATTACHED_FEEDBACK)
         elif mail is None or not inner or not _looks_forwarded(mail, side):
             yield _Reported(mail)
-        elif _came_from_outside(mail, side):
+        elif not is_from_the_reporters_side(mail, report):
             yield _Reported(mail, _UNSURE)
         else:
             waiting = [(each.mail, depth - 1) for each in inner] + waiting
@@ -127,23 +123,6 @@ def _looks_forwarded(mail: Mail, side: _Side) -> bool:
         return False
     subject = unicodedata.normalize("NFKC", (mail.header("Subject") or "")[:200])
     return side.wrote(mail) or bool(_FORWARD.match(subject))
-
-
-def _came_from_outside(mail: Mail, side: _Side) -> bool:
-    """Does its own Received chain name a public peer that neither logged in nor belongs to the reporter's domain?"""
-    return any(_is_outside(line, side) for line in mail.raw_headers("Received"))
-
-
-def _is_outside(received: str, side: _Side) -> bool:
-    source = re.split(r"\sby\s", received[:4096], maxsplit=1)[0]
-    peers = [address for found in _PEER.findall(source) if (address := parse_address(found)) is not None]
-    if not any(_is_public(peer) for peer in peers) or _LOGGED_IN.search(received[:4096]):
-        return False
-    return not any(side.owns(host) for host in re.findall(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", source))
-
-
-def _is_public(address: IPAddress) -> bool:
-    return not any(address in network for network in _INSIDE if network.version == address.version)
 
 
 def _distinct(reported: Iterable[_Reported]) -> Iterator[_Reported]:

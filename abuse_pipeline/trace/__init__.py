@@ -2,6 +2,7 @@
 
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
 from abuse_pipeline.trace.domains import registered_domain
+from abuse_pipeline.trace.inside import stayed_inside
 from abuse_pipeline.trace.origin import find_origin
 from abuse_pipeline.trace.received import read_hop
 from abuse_pipeline.trace.relays import KnownRelay, load_relays
@@ -17,4 +18,5 @@ __all__ = [
     "parse_date",
     "read_hop",
     "registered_domain",
+    "stayed_inside",
 ]

@@ -245,13 +245,48 @@ def test_the_first_message_after_part_two_is_the_reported_one() -> None:
     assert incident.message.header("Subject") == "offer"
 
 
-def test_feedback_reports_forwarded_as_attachments_by_a_person() -> None:
-    inner = report().decode()
-    head = "From: u@example.net\nContent-Type: multipart/mixed; boundary=o\n\n"
-    raw = f"{head}--o\nContent-Type: message/rfc822\n\n{inner}\n--o--\n"
-    found = parse(raw.encode())
+INTERNAL = (
+    "Received: from robot (robot.example.net [10.1.2.3])\n"
+    "\tby mail.example.net with ESMTP id 2; Fri, 20 Nov 2026 15:00:00 +0900\n"
+)
+OUTSIDE = (
+    "Received: from robot.example.net (evil.example.org [203.0.113.66])\n"
+    "\tby mail.example.net with ESMTP id 2; Fri, 20 Nov 2026 15:00:00 +0900\n"
+)
+
+
+def forwarded(*reports: bytes) -> bytes:
+    parts = b"".join(b"--o\nContent-Type: message/rfc822\n\n" + each + b"\n" for each in reports)
+    return b"From: u@example.net\nContent-Type: multipart/mixed; boundary=o\n\n" + parts + b"--o--\n"
+
+
+def test_feedback_reports_of_the_reporters_side_forwarded_as_attachments_by_a_person() -> None:
+    found = parse(forwarded(INTERNAL.encode() + report()))
     assert [each.feedback_type for each in found.incidents] == ["abuse"]
+    assert [each.staff_reason for each in found.incidents] == [None]
     assert found.machine is False
+
+
+def test_fields_of_an_attached_report_never_stand_by_themselves() -> None:
+    """A feed vouches for its own reports, not for what it attaches."""
+    (incident,) = parse(
+        forwarded(INTERNAL.encode() + report(f"{FIELDS}Source-IP: 192.0.2.7\n", third_type=""))
+    ).incidents
+    assert incident.staff_reason is not None
+
+
+@pytest.mark.parametrize("wrapper", ["multipart/report; report-type=feedback-report", "multipart/mixed"])
+@pytest.mark.parametrize("head", [OUTSIDE, OUTSIDE + INTERNAL, ""])
+def test_a_feedback_report_inside_spam_is_not_a_report(wrapper: str, head: str) -> None:
+    mail = read_mail(forwarded(head.encode() + report(wrapper=wrapper)).replace(b"\n", b"\r\n"), MailLimits())
+    assert ArfParser().recognise(mail, CONTEXT).strength == 0
+    with pytest.raises(MalformedReport):
+        ArfParser().parse(mail, CONTEXT)
+
+
+def test_one_report_from_outside_spoils_its_neighbours() -> None:
+    mixed = forwarded(INTERNAL.encode() + report(), OUTSIDE.encode() + report())
+    assert ArfParser().recognise(read_mail(mixed.replace(b"\n", b"\r\n"), MailLimits()), CONTEXT).strength == 0
 
 
 def test_a_japanese_feedback_report() -> None:

@@ -141,27 +141,33 @@ def test_a_machine_that_attaches_spam_is_a_reporter_without_a_reader() -> None:
     assert parse(multipart(attached(SPAM), head="Auto-Submitted: auto-generated\n")).machine is True
 
 
+def outside(greeting: str = "mail.example.org", client: str = "(mail.example.org [203.0.113.5])") -> str:
+    return (
+        f"Received: from {greeting} {client}\n"
+        "\tby mx.example.net (Postfix) with ESMTP id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+    )
+
+
 INTERNAL = (
     "Received: from pc (pc.example.net [10.1.2.3])\n\tby mail.example.net with ESMTP; Fri, 20 Nov 2026 15:00:00 +0900\n"
 )
 PRIVATE = "Received: from pc.example.org ([192.168.2.3]) by relay.example.org; Fri, 20 Nov 2026 15:00:00 +0900\n"
-LOGGED_IN = "Received: from [203.0.113.5] by mail.example.net with ESMTPSA id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
-OUTSIDE = (
-    "Received: from mail.example.org (mail.example.org [203.0.113.5])\n"
-    "\tby mx.example.net with ESMTP id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+ROAMING = "Received: from [203.0.113.5] by mail.example.net with ESMTPSA id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+LOGGED_IN = (
+    "Received: from mail.example.net (mail.example.net [203.0.113.9])\n"
+    "\tby mx.example.net (Postfix) with ESMTP id 8; Fri, 20 Nov 2026 15:00:01 +0900\n"
+    "Received: from [10.1.2.3] by mail.example.net with ESMTPSA id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
 )
+OUTSIDE = outside()
 
 
 @pytest.mark.parametrize(
     ("sender", "subject", "head"),
     [
-        ("hanako@example.net", "see below", ""),
         ("hanako@example.net", "see below", INTERNAL),
         ("hanako@sub.example.net", "see below", LOGGED_IN),
-        ("friend@example.org", "Fwd: offer", ""),
         ("friend@example.org", "転送: offer", INTERNAL),
-        ("friend@example.org", "転送: offer", PRIVATE),
-        ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", ""),
+        ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", INTERNAL),
     ],
 )
 def test_a_forward_by_the_reporters_side_is_passed_through(sender: str, subject: str, head: str) -> None:
@@ -173,8 +179,8 @@ def test_a_forward_by_the_reporters_side_is_passed_through(sender: str, subject:
 
 def test_forwards_within_forwards_down_to_several_spams() -> None:
     spams = [attached(SPAM.replace("offer", f"offer {n}").replace("id 1", f"id {n}")) for n in (1, 2)]
-    inner = multipart(*spams, sender="hanako@example.net", subject="Fwd: offer")
-    middle = multipart(attached(inner), sender="jiro@example.net", subject="Fwd: Fwd: offer")
+    inner = multipart(*spams, sender="hanako@example.net", subject="Fwd: offer", head=INTERNAL)
+    middle = multipart(attached(inner), sender="jiro@example.net", subject="Fwd: Fwd: offer", head=LOGGED_IN)
     assert subjects(parse(multipart(attached(middle)))) == ["offer 1", "offer 2"]
 
 
@@ -186,12 +192,39 @@ def test_a_message_of_strangers_with_a_message_inside_is_reported_itself() -> No
 
 
 @pytest.mark.parametrize(("sender", "subject"), [("taro@example.net", "hi"), ("x@example.org", "Fwd: invoice")])
-def test_a_forward_from_outside_is_for_a_person(sender: str, subject: str) -> None:
-    """Spam likes to bear the recipient's own address: its inside must not be taken for what is reported."""
-    doubtful = multipart(attached(SPAM), sender=sender, subject=subject, head=OUTSIDE)
+@pytest.mark.parametrize(
+    "head",
+    [
+        OUTSIDE,
+        outside("mail.example.net"),
+        outside("authenticated.evil.example"),
+        outside("mail.example.net", "(unknown [IPv6:2001:db8:ffff::66])"),
+        outside("mail.example.net", "(unknown [172.17.0.1])"),
+        outside("mail.example.net with ESMTPSA"),
+        OUTSIDE + INTERNAL,
+        PRIVATE,
+        ROAMING,
+        "",
+    ],
+)
+def test_a_forward_that_may_be_from_outside_is_for_a_person(sender: str, subject: str, head: str) -> None:
+    """Spam likes to bear the recipient's own address and to greet with his name: its inside must not be taken for what
+    is reported. Nor is a private address proof (a NAT), nor a log-in from anywhere (a provider of mailboxes)."""
+    doubtful = multipart(attached(SPAM), sender=sender, subject=subject, head=head)
     report = parse(multipart(attached(doubtful)))
     assert subjects(report) == [subject]
     assert report.incidents[0].staff_reason is not None
+
+
+def test_spam_that_carries_a_feedback_report_is_for_a_person() -> None:
+    """The spammer wrote what is in his spam: it names nobody."""
+    parts = (attached("Feedback-Type: abuse\n", "message/feedback-report"), attached(SPAM))
+    spam = multipart("\nbuy", *parts, sender="sender@example.org", subject="hello", head=OUTSIDE)
+    (incident,) = parse(multipart("\nspam", attached(spam))).incidents
+    assert incident.message is not None
+    assert "203.0.113.5" in incident.message.raw_headers("Received")[0]
+    assert incident.source_ip is None
+    assert incident.staff_reason is not None
 
 
 def test_an_attached_feedback_report_beside_spam_is_for_a_person() -> None:

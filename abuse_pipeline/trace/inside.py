@@ -1,0 +1,70 @@
+"""Whether a message provably stayed within one organisation, by its own Received fields.
+
+A parser asks before it looks into a message: what a colleague forwards may be taken apart, what came in from outside is
+the reported message itself, whatever it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from abuse_pipeline.model import Hop
+from abuse_pipeline.trace.domains import registered_domain, stamp_domain
+from abuse_pipeline.trace.received import (
+    LOCAL_USER,
+    NAME_FORGED,
+    NO_CLIENT,
+    SEVERAL_BY,
+    TWO_ADDRESSES,
+    UNBALANCED,
+    UNREADABLE,
+    read_hop,
+)
+from abuse_pipeline.trace.relays import confirmed_name
+from abuse_pipeline.trace.side import is_private, is_within_one_system, looks_like_a_line
+
+_DOUBTFUL: Final = frozenset({UNREADABLE, UNBALANCED, SEVERAL_BY, TWO_ADDRESSES})
+
+
+def stayed_inside(received: Sequence[str], host: str) -> bool:
+    """Whether the chain *received* (newest first) shows that the message never left the organisation of *host*.
+
+    Every field must be one of that organisation's hosts, with a client that is one too, and one at least must show a
+    user or a machine of the organisation handing the message in: logged in at a private address, or at one that the
+    organisation's own DNS names. The client's greeting (HELO) proves nothing, nor does a private address alone: behind
+    a NAT or a proxy everybody has one. A user who logged in from a public address proves nothing either: at a provider
+    of mailboxes he is a stranger. No field at all is no proof. Never raises.
+    """
+    domain = registered_domain(host)
+    hops = [read_hop(index, raw) for index, raw in enumerate(received)]
+    if domain is None or not all(_is_inside(hop, domain) for hop in hops):
+        return False
+    return any(_handed_in_inside(hop, domain) for hop in hops)
+
+
+def _is_inside(hop: Hop, domain: str) -> bool:
+    if _DOUBTFUL & set(hop.defects):
+        return False
+    if NO_CLIENT in hop.defects:
+        return hop.by is None or stamp_domain(hop.by) in (domain, None)
+    if stamp_domain(hop.by) != domain:
+        return False
+    if hop.ip is None:
+        return is_within_one_system(hop)
+    if is_private(hop.ip):
+        return _handed_in_inside(hop, domain)
+    name = confirmed_name(hop)
+    return name is not None and registered_domain(name) == domain and not looks_like_a_line(name, hop.ip)
+
+
+def _handed_in_inside(hop: Hop, domain: str) -> bool:
+    """Whether *hop* shows that one of the organisation handed the message to it."""
+    if stamp_domain(hop.by) != domain:
+        return False
+    if NO_CLIENT in hop.defects:
+        return LOCAL_USER in hop.defects
+    if hop.ip is None or not is_private(hop.ip):
+        return False
+    named = NAME_FORGED not in hop.defects and registered_domain(hop.rdns) == domain
+    return hop.authenticated or named
