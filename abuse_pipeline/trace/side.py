@@ -127,21 +127,36 @@ class Household:
         if hop.by is None:
             return NO_CLIENT in hop.defects and hop.protocol == "local"
         host, domain = plain_host(hop.by), stamp_domain(hop.by)
-        if domain is not None and (domain in self._domains or domain in self._provider_domains(above)):
+        if domain is not None and domain in self._provider_domains(above):
             return True
-        if host is not None and host in self._hosts:
-            return True
-        if above.ip is None or is_private(above.ip):
-            return self._neighbour_stamped(host, domain, above)
-        return False
-
-    def _neighbour_stamped(self, host: str | None, domain: str | None, above: Hop) -> bool:
-        """Below a client on the same host or network: an internal name, or the name that this neighbour gave."""
-        if domain is None or (NO_CLIENT in above.defects and is_internal_name(above.by)):
+        private = above.ip is not None and is_private(above.ip)
+        if private and not self._is_neighbour(above):
+            return False
+        if (domain is not None and domain in self._domains) or (host is not None and host in self._hosts):
             return True
         if above.ip is None:
-            return False
-        return any(host == plain_host(name) or domain == registered_domain(name) for name in (above.helo, above.rdns))
+            return domain is None or (NO_CLIENT in above.defects and is_internal_name(above.by))
+        return private and (domain is None or domain == registered_domain(confirmed_name(above)))
+
+    def _is_neighbour(self, hop: Hop) -> bool:
+        """Whether the private client of *hop* is a host of the recipient, not a NAT or proxy with a stranger behind it.
+
+        Behind a NAT (containers have one) every client has the gateway's address, and greets as he likes. So a name
+        that the recipient's DNS gave counts; a greeting alone counts only when it is the recipient's, or internal from
+        the host itself, and never from an address that gateways have.
+        """
+        greeted, name = registered_domain(hop.helo), confirmed_name(hop)
+        if name is not None and not _is_gateway_name(name):
+            named = registered_domain(name)
+            if named is not None and (named in self._domains or named == greeted):
+                return True
+            if greeted is None and _first_label(name) == _first_label(plain_host(hop.helo) or name):
+                return True
+        if hop.ip is not None and hop.ip.is_loopback:
+            return greeted is None or greeted in self._domains
+        helo = plain_host(hop.helo)
+        known = greeted in self._domains or (helo in self._hosts and helo != plain_host(hop.by))
+        return known and hop.ip is not None and not looks_like_a_gateway(hop.ip)
 
     def _provider_domains(self, above: Hop) -> frozenset[str]:
         """Further domains of the recipient's provider, where *above* recorded a client inside its own networks."""
@@ -195,6 +210,21 @@ def looks_like_a_line(name: str, ip: IPAddress) -> bool:
         numbers = re.findall(r"\d+", name)
         return all(octet in [number.lstrip("0") or "0" for number in numbers] for octet in octets[2:])
     return False
+
+
+def looks_like_a_gateway(ip: IPAddress) -> bool:
+    """Whether private *ip* is where routers and the bridges of container hosts stand: the first or last of its net."""
+    if isinstance(ip, IPv4Address):
+        return ip.packed[-1] in (1, 254)
+    return not ip.is_link_local and int(ip) & (2**64 - 1) == 1
+
+
+def _is_gateway_name(name: str) -> bool:
+    return _first_label(name).strip("_-0123456789") in ("gateway", "gw", "router", "docker", "nat", "host")
+
+
+def _first_label(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def address_in_name(host: str | None) -> IPAddress | None:

@@ -149,13 +149,38 @@ CASES = {
         reason="does not fit",
         verdicts=["recipient_side", "broken"],
     ),
-    "the neighbour's own name fits": Case(
+    "a private neighbour whose name the recipient's DNS confirmed": Case(
         [
-            f"from gate.filter.example ([10.1.2.3]) by mx.reporter.example (Postfix) with ESMTP id 1; {at(4)}",
+            f"from gate.filter.example (gate.filter.example [10.1.2.3]) by mx.reporter.example (Postfix) with ESMTP id 1; {at(4)}",
             customer("gate.filter.example"),
         ],
         "192.0.2.7",
         witness="gate.filter.example",
+    ),
+    "a private neighbour of the recipient that only greets": Case(
+        [
+            f"from mx.reporter.example (10.1.2.3) by store.reporter.example (10.1.2.4) with Microsoft SMTP Server id 15.1; {at(4)}",
+            customer("mx.reporter.example"),
+        ],
+        "192.0.2.7",
+        witness="mx.reporter.example",
+    ),
+    "an internal neighbour with an internal name": Case(
+        [
+            f"from gate (gate [10.1.2.3]) by mx.reporter.example (Postfix) with ESMTP id 1; {at(4)}",
+            customer("gate"),
+        ],
+        "192.0.2.7",
+        witness="gate",
+    ),
+    "a filter between two visits to one host": Case(
+        [
+            f"from filter (filter [192.168.1.1]) by server (Postfix) with ESMTP id 1; {at(5)}",
+            f"from server ([192.168.1.2]) by filter (filter [192.168.1.1]) (amavisd-new, port 10024) with ESMTP; {at(4)}",
+            customer("server"),
+        ],
+        "192.0.2.7",
+        witness="server",
     ),
     "a provider that receives for the reporter": Case(
         [customer("in-7.othermail.example"), forged("mx.reporter.example")],
@@ -424,6 +449,34 @@ CASES = {
 
 def trace(case: Case) -> Origin:
     return find_origin(case.received, case.side, RULES)
+
+
+@pytest.mark.parametrize(
+    ("client", "by"),
+    [
+        ("mail.spam.example (unknown [172.17.0.1])", "mail.spam.example"),
+        ("mail.spam.example (unknown [172.17.0.1])", "mailhost"),
+        ("mail.spam.example (unknown [172.17.0.1])", "mx.reporter.example"),
+        ("mail.spam.example (unknown [10.42.3.7])", "mail.spam.example"),
+        ("mail.spam.example (traefik.mail_default [172.18.0.4])", "mx.reporter.example"),
+        ("mail.spam.example (_gateway [172.18.0.1])", "mailhost"),
+        ("_gateway (_gateway [172.18.0.1])", "mailhost"),
+        ("mailhost (unknown [172.17.0.1])", "mailhost"),
+        ("mailhost (unknown [10.42.3.7])", "mailhost"),
+        ("mx.reporter.example (unknown [172.17.0.1])", "mx.reporter.example"),
+        ("mx.reporter.example (unknown [192.168.1.254])", "mx.reporter.example"),
+        ("mx.reporter.example (unknown [IPv6:fd00::1])", "mx.reporter.example"),
+        ("mx (unknown [10.42.3.7])", "mx"),
+        ("mail.spam.example (localhost [127.0.0.1])", "mx.reporter.example"),
+    ],
+)
+def test_behind_a_nat_the_senders_lines_are_not_the_recipients(client: str, by: str) -> None:
+    """The recipient's host sees the same private address in front of every client, and the client chooses its HELO."""
+    origin = trace(
+        Case([f"from {client} by mx.reporter.example (Postfix) with ESMTP id 1; {at(4)}", customer(by)], None)
+    )
+    assert (origin.ip, origin.confidence) == (None, Confidence.UNKNOWN)
+    assert "does not fit" in origin.reason
 
 
 @pytest.mark.parametrize("name", CASES)
