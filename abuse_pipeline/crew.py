@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import socket
 import time
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -18,7 +17,7 @@ from pathlib import Path
 from abuse_pipeline.errors import StoreUnavailable
 from abuse_pipeline.settings import WorkerSettings
 from abuse_pipeline.store import Store
-from abuse_pipeline.worker import Progress, work
+from abuse_pipeline.worker import Progress, take_over, work, worker_name
 
 log = logging.getLogger("abuse.service")
 
@@ -51,17 +50,8 @@ class Crew:
 
     def start(self) -> None:
         """Take over what workers of this machine left behind when the service was killed, then start the workers."""
-        try:
-            self._take_over()
-        except StoreUnavailable as error:
-            log.error("%s; the leases of ended workers will run out by themselves", error)
+        take_over(self._store)
         self._fill_up()
-
-    def _take_over(self) -> None:
-        for worker in self._store.workers_with_claims():
-            if _is_dead_worker_of_this_machine(worker):
-                returned = self._store.release_worker(worker)
-                log.warning("%d submissions of the ended worker %s are back in the queue", returned, worker)
 
     def look_after(self) -> None:
         """End the stuck, bury the dead, hire anew."""
@@ -96,7 +86,7 @@ class Crew:
 
     def _hire(self) -> _Member:
         self._hired += 1
-        name = f"{socket.gethostname()}/{os.getpid()}/{self._hired}"
+        name = worker_name(self._hired)
         progress = Progress(self._context)
         process = self._context.Process(target=work, args=(self._config, name, progress), name=name, daemon=True)
         process.start()
@@ -128,20 +118,3 @@ class Crew:
         self._quick_deaths = self._quick_deaths + 1 if lived < _GRACE_SECONDS else 0
         pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**self._quick_deaths) if self._quick_deaths else 0.0
         self._hire_again_at = time.monotonic() + pause
-
-
-def _is_dead_worker_of_this_machine(worker: str) -> bool:
-    """Whether *worker* (``host/pid of its service/number``) belonged to a service of this machine that has ended."""
-    host, _, rest = worker.partition("/")
-    pid = rest.partition("/")[0]
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    if int(pid) == os.getpid():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from abuse_pipeline.assess import Assessment, assess
 from abuse_pipeline.clock import Clock
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.documents import Document, Labels, duplicate_document, report_document
-from abuse_pipeline.errors import StoreUnavailable
+from abuse_pipeline.errors import LeaseLost, StoreRefused, StoreUnavailable
 from abuse_pipeline.intake.archives import SourceMessage, SourceProblem
 from abuse_pipeline.model import Channel, Disposition, Envelope, Outgoing, Status
 from abuse_pipeline.pipeline import Processed
 from abuse_pipeline.store import Store
-from abuse_pipeline.store.records import Accepted, Arrival, SubmissionRecord
-from abuse_pipeline.worker import Progress, Worker
+from abuse_pipeline.store.records import Accepted, Arrival
+from abuse_pipeline.worker import Progress, Worker, last_resort, take_over, worker_name
 
 _BATCH = 100
 _BATCH_BYTES = 16 * 1024 * 1024
 _ELSEWHERE_SECONDS = 0.1
+_LEASE_IS_OVER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,15 @@ def ingest(
 ) -> Iterator[Done | SourceProblem]:
     """Accept *messages* in batches and process each to its end; the answers come in the order of the sources.
 
-    What cannot be read or stored comes out as a SourceProblem and the rest goes on. An interrupted run can be started
-    again: what was accepted is finished then, what was finished is a duplicate.
+    What cannot be read, stored or worked on comes out as a SourceProblem and the rest goes on. An interrupted run can
+    be started again: what was accepted is finished then, what was finished is a duplicate. A message that is stuck in
+    compiled code ends this process (`last_resort`); in the run after its last try it is parked for staff.
     """
-    # The pid is the one that a service of this machine checks before it takes over what we may leave behind.
-    worker = Worker(f"{socket.gethostname()}/{os.getpid()}/ingest", store, desk, clock, Progress())
+    take_over(store)
+    worker = Worker(worker_name("ingest"), store, desk, clock, Progress())
     for batch in _batches(messages):
-        arrivals = [_arrival(found, clock) for found in batch if isinstance(found, SourceMessage)]
-        try:
-            answers = iter(store.accept(arrivals))
-        except StoreUnavailable as error:
-            yield from (SourceProblem(found.source, f"was not stored: {error.what}") for found in batch)
-            continue
-        for found in batch:
-            yield found if isinstance(found, SourceProblem) else _finish(found, next(answers), worker)
+        for taken in _accept(batch, store, clock):
+            yield taken if isinstance(taken, SourceProblem) else _finish(*taken, worker)
 
 
 def _batches(messages: Iterable[SourceMessage | SourceProblem]) -> Iterator[list[SourceMessage | SourceProblem]]:
@@ -67,21 +62,80 @@ def _batches(messages: Iterable[SourceMessage | SourceProblem]) -> Iterator[list
         yield batch
 
 
-def _arrival(found: SourceMessage, clock: Clock) -> Arrival:
-    return Arrival(Channel.CLI, Envelope(), found.raw, clock(), found.source)
+def _accept(
+    batch: Sequence[SourceMessage | SourceProblem], store: Store, clock: Clock
+) -> Iterator[tuple[SourceMessage, Accepted] | SourceProblem]:
+    """Store *batch* in one transaction; one by one when the store refuses it, so that only what is at fault is left."""
+    arrivals = [
+        Arrival(Channel.CLI, Envelope(), found.raw, clock(), found.source)
+        for found in batch
+        if isinstance(found, SourceMessage)
+    ]
+    try:
+        answers = iter(store.accept(arrivals))
+    except StoreUnavailable as error:
+        if isinstance(error, StoreRefused) and len(batch) > 1:
+            for found in batch:
+                yield from _accept((found,), store, clock)
+            return
+        for found in batch:
+            not_stored = SourceProblem(found.source, f"was not stored: {error.what}")
+            yield found if isinstance(found, SourceProblem) else not_stored
+        return
+    for found in batch:
+        yield found if isinstance(found, SourceProblem) else (found, next(answers))
 
 
-def _finish(found: SourceMessage, accepted: Accepted, worker: Worker) -> Done:
+def _finish(found: SourceMessage, accepted: Accepted, worker: Worker) -> Done | SourceProblem:
     """Process what was accepted, unless another worker is faster; then wait for it."""
-    claim = worker.store.claim_submission(accepted.submission, worker.name, worker.desk.settings.workers.lease)
-    if claim is None and accepted.duplicate_of is not None:
-        labels = Labels(
-            accepted.submission, found.source, accepted.digest, Status.DUPLICATE, duplicate_of=accepted.duplicate_of
-        )
-        return Done(duplicate_document(labels), len(found.raw))
-    processed = worker.work_one(claim) if claim is not None else None
-    document = _document(found, accepted, processed, worker) if processed else _stored(found, accepted, worker)
+    try:
+        processed, tried = _work(accepted.submission, worker)
+        if processed is not None:
+            document = _document(found, accepted, processed, worker)
+        elif accepted.duplicate_of is not None and not tried:
+            document = _duplicate(found, accepted, accepted.duplicate_of)
+        else:
+            document = _stored(found, accepted, worker)
+    except (StoreUnavailable, LeaseLost) as error:
+        return SourceProblem(found.source, f"is stored, but not finished: {error.what}")
     return Done(document, len(found.raw))
+
+
+def _work(submission: str, worker: Worker) -> tuple[Processed | None, bool]:
+    """Work on *submission* until it is finished. None when it was parked, or finished by another worker; and whether
+    we had a hand in it.
+
+    What the store refuses is tried again at once; every try is counted, and after the last one it is parked. What
+    another worker holds is waited for until its lease must have run out, and then it is ours.
+    Raises LeaseLost when that worker still has it then: it lives and is busy. Raises StoreUnavailable.
+    """
+    store, workers = worker.store, worker.desk.settings.workers
+    name = worker_name(submission)
+    patience = time.monotonic() + workers.lease.total_seconds() + _LEASE_IS_OVER_SECONDS
+    tried = False
+    try:
+        while store.submission(submission).status is Status.PENDING:
+            claim = store.claim_submission(submission, name, workers.lease)
+            if claim is not None:
+                tried = True
+                with last_resort(workers.report_timeout):
+                    processed = worker.work_one(claim)
+                if processed is not None:
+                    return processed, tried
+            elif time.monotonic() > patience:
+                raise LeaseLost("another worker is still busy with it")
+            else:
+                time.sleep(_ELSEWHERE_SECONDS)
+    except (StoreUnavailable, KeyboardInterrupt):
+        with suppress(StoreUnavailable):  # then the next run takes it over, and one try too many is counted
+            store.release_worker(name)
+        raise
+    return None, tried
+
+
+def _duplicate(found: SourceMessage, accepted: Accepted, original: str) -> Document:
+    labels = Labels(accepted.submission, found.source, accepted.digest, Status.DUPLICATE, duplicate_of=original)
+    return duplicate_document(labels)
 
 
 def _document(found: SourceMessage, accepted: Accepted, processed: Processed, worker: Worker) -> Document:
@@ -100,33 +154,29 @@ def _document(found: SourceMessage, accepted: Accepted, processed: Processed, wo
 def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Document:
     """What the store holds of a submission that was parked, or that another worker finished.
 
-    The path up to the decision is repeated for it: it gives the same answer for the same bytes.
+    For its incidents the path up to the decision is repeated: it gives the same answer for the same bytes. What was
+    parked has none, and is not read again: it may be what breaks the reader.
     """
     store, desk = worker.store, worker.desk
-    record = _when_finished(accepted.submission, store)
-    now = worker.clock()
-    assessment = assess(found.raw, Envelope(), desk, now, known=lambda ip: store.findings_of(ip, now))
-    if record.disposition is not assessment.disposition:
-        assessment = Assessment(None, record.format, None, None, Disposition.STAFF, (record.reason or "parked",))
+    record = store.submission(accepted.submission)
     cases = tuple(incident.case for incident in store.incidents_of_submission(accepted.submission))
+    shown = Assessment(None, record.format, record.language, None, record.disposition or Disposition.STAFF, ())
+    if cases:
+        now = worker.clock()
+        again = assess(found.raw, Envelope(), desk, now, known=lambda ip: store.findings_of(ip, now))
+        if (len(again.incidents), again.disposition) == (len(cases), record.disposition):
+            shown = again
     labels = Labels(
         submission=accepted.submission,
         source=found.source,
         digest=accepted.digest,
         status=record.status,
         reporter=record.reporter,
-        cases=cases if len(cases) == len(assessment.incidents) else (),
+        cases=cases if shown.incidents else (),
     )
     outgoing = [
         (sent.id, Outgoing(sent.kind, b"", sent.state, sent.reason))
         for sent in store.outgoing()
         if accepted.submission in sent.submissions
     ]
-    return report_document(labels, assessment, outgoing, desk.settings.provider.zone)
-
-
-def _when_finished(submission: str, store: Store) -> SubmissionRecord:
-    """Wait until the worker that holds *submission* is done with it; its lease bounds how long that can take."""
-    while (record := store.submission(submission)).status is Status.PENDING:
-        time.sleep(_ELSEWHERE_SECONDS)
-    return record
+    return report_document(labels, shown, outgoing, desk.settings.provider.zone)

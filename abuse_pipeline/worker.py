@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -39,6 +40,7 @@ _IDLE_SECONDS = 0.25
 _STORE_DOWN_SECONDS = 2.0
 _SUBMISSION_ID_BYTES = 64
 _ORPHAN_SECONDS = 20.0
+_STDERR = 2
 
 
 class Progress:
@@ -130,7 +132,7 @@ class Worker:
                 renewed = time.monotonic()
                 if claim not in held:
                     continue
-            with _last_resort(workers.report_timeout):
+            with last_resort(workers.report_timeout):
                 self.work_one(claim)
         return len(claims)
 
@@ -180,11 +182,50 @@ class Worker:
             log.warning("submission %s was finished elsewhere", claim.submission.id)
 
 
+def worker_name(task: object) -> str:
+    """``host/pid/task``: what a claim is signed with, so that `take_over` can tell whether its process still lives.
+
+    task: a number, or the id of the submission where that is all that is claimed under this name.
+    """
+    return f"{socket.gethostname()}/{os.getpid()}/{task}"
+
+
+def take_over(store: Store) -> None:
+    """Give back what processes of this machine held when they were killed. To be called before the first own claim.
+
+    A name that ends with a submission says that its process was working on that one, so its try stays counted: what
+    ends the process each time is parked at last. Of the others nobody knows which one was to blame.
+    """
+    try:
+        for worker in store.workers_with_claims():
+            if _is_dead_worker_of_this_machine(worker):
+                returned = store.release_worker(worker, charge=worker.rpartition("/")[2])
+                log.warning("%d submissions of the ended worker %s are back in the queue", returned, worker)
+    except StoreUnavailable as error:
+        log.error("%s; the leases of ended workers will run out by themselves", error)
+
+
+def _is_dead_worker_of_this_machine(worker: str) -> bool:
+    host, _, rest = worker.partition("/")
+    pid = rest.partition("/")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 @contextmanager
-def _last_resort(limit: timedelta) -> Iterator[None]:
-    """End this process when *limit* is long past: a worker stuck in compiled code whose supervisor is gone is killed
+def last_resort(limit: timedelta) -> Iterator[None]:
+    """End this process when *limit* is long past: one that is stuck in compiled code without a supervisor is killed
     by nobody else. Needs no help of the interpreter; it dumps where the process was stuck, names of code only."""
-    faulthandler.dump_traceback_later(limit.total_seconds() + _ORPHAN_SECONDS, exit=True)
+    faulthandler.dump_traceback_later(limit.total_seconds() + _ORPHAN_SECONDS, file=_STDERR, exit=True)
     try:
         yield
     finally:

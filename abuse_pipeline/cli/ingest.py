@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def ingest(paths: tuple[Path, ...], as_json: bool, config: Path) -> None:
     """Take files, folders, mbox, Maildir, zip or - (standard input) through the pipeline to the end.
 
-    Exit 0 when everything is stored, items for staff included; 1 when something could not be.
+    Exit 0 when everything is stored and finished, items for staff included; 1 when something could not be. Run it
+    again then, or after an interruption: what was stored is finished, nothing is doubled.
 
     \b
     Example:
@@ -66,7 +67,7 @@ def _print_summary(counts: Counter[str], problems: int) -> None:
     for outcome, number in counts.most_common():
         print_line(f"  {number:>7}  {outcome}")
     if problems:
-        print_line(f"  {problems:>7}  could not be taken in; the lines above say why")
+        print_line(f"  {problems:>7}  could not be taken in or finished; the lines above say why")
 
 
 @contextmanager

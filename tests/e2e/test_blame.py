@@ -140,7 +140,7 @@ import collections, itertools
 from datetime import timedelta
 from abuse_pipeline import worker
 worker._ORPHAN_SECONDS = 0.5
-with worker._last_resort(timedelta(0)):
+with worker.last_resort(timedelta(0)):
     collections.deque(itertools.repeat(None), maxlen=0)
 """
     done = subprocess.run([sys.executable, "-c", stuck], capture_output=True, timeout=30, check=False)
