@@ -20,6 +20,7 @@ from abuse_pipeline.errors import (
     ReportError,
     TransientError,
 )
+from abuse_pipeline.html_text import html_to_text
 from abuse_pipeline.mail import Mail, Part, read_mail
 from abuse_pipeline.model import (
     Disposition,
@@ -121,6 +122,7 @@ __all__ = [
     "ReportError",
     "TransientError",
     "UnreadableTime",
+    "html_to_text",
     "parse_address",
     "parse_date",
     "read_mail",

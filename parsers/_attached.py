@@ -41,6 +41,11 @@ def has_attached_message(mail: Mail) -> str:
     return next((kind for kind in ("embedded", "headers", "saved") if kind in kinds), "")
 
 
+def is_attached_message(part: Part) -> bool:
+    """Whether *part* is a message, or the header of one, rather than text of the mail that carries it."""
+    return bool(_kind(part))
+
+
 def _attached(mail: Mail, limits: MailLimits) -> Iterator[Attached]:
     for part in mail.walk():
         if _kind(part):

@@ -31,6 +31,7 @@ from abuse_pipeline.api import (
 )
 from parsers._attached import EMBEDDED, HEADERS_ONLY, as_message, is_from_the_reporters_side
 from parsers._fields import Field, begins_with_header, field_blocks, report_type
+from parsers._inline import forwards_inline
 
 _EXACTLY_ONCE = ("feedback-type", "user-agent", "version")
 _AT_MOST_ONCE = (
@@ -53,6 +54,7 @@ _FOR_STAFF = {
 }
 _UNTYPED = "the feedback report does not say its type (RFC 5965 section 3.1), and nothing else in it says abuse"
 _NOT_ITS_OWN = "an attached feedback report has no Received chain, and its fields are not the reporter's own records"
+_INLINE = "the report quotes a mail in its text, so the feedback report may be what was attached to that mail"
 _URLS_KEPT = 200
 
 
@@ -97,6 +99,8 @@ class ArfParser:
         incidents = tuple(_incident(each, context.limits) for each in complaints)
         if not own:
             incidents = tuple(_unvouched(each) for each in incidents)
+        elif report_type(mail) != "feedback-report" and forwards_inline(mail, context.own_addresses):
+            incidents = tuple(replace(each, staff_reason=each.staff_reason or _INLINE) for each in incidents)
         if incidents:
             return Report("arf", incidents, machine=own)
         reasons = tuple(dict.fromkeys(_NO_INCIDENT[_type_of(each)] for each in feedback))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from abuse_pipeline.api import (
     NOT_MINE,
@@ -31,6 +31,7 @@ from parsers._attached import (
 )
 from parsers._automatic import auto_submitted, is_feedback_report, why_automatic
 from parsers._fields import sender
+from parsers._inline import forwards_inline
 
 _BIDS = {
     "embedded": Bid(80, "a message is attached (RFC 2046 section 5.2.1)"),
@@ -41,6 +42,10 @@ _FORWARD = re.compile(r"\s*(?:\[?(?:fwd?|fw)\]?\s*:|\[fwd:|【?転送】?|fwd\s*
 _UNSURE = (
     "the attached message is itself a forward with a message inside, and nothing proves that it came from the "
     "reporter's side: a person must say which of the two is reported"
+)
+_INLINE = (
+    "the report quotes the mail in its text, so the attached message may be what was attached to that mail: a person "
+    "must say what is reported"
 )
 _ATTACHED_FEEDBACK = "the attached message is itself a feedback report: a person must say what is reported"
 
@@ -72,6 +77,8 @@ class ForwardedAttachmentParser:
         if not found:
             raise MalformedReport("no message is attached (RFC 2046 section 5.2.1)")
         reported = [each for attached in found for each in _meant(attached, mail, context.limits)]
+        if forwards_inline(mail, context.own_addresses):
+            reported = [replace(each, staff_reason=each.staff_reason or _INLINE) for each in reported]
         incidents = tuple(_incident(each) for each in _distinct(reported))
         return Report("forwarded_attachment", incidents, machine=auto_submitted(mail) != "no")
 

@@ -289,6 +289,15 @@ def test_one_report_from_outside_spoils_its_neighbours() -> None:
     assert ArfParser().recognise(read_mail(mixed.replace(b"\n", b"\r\n"), MailLimits()), CONTEXT).strength == 0
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "staff"), [("multipart/mixed", True), ("multipart/report; report-type=feedback-report", False)]
+)
+def test_a_feedback_report_that_an_inline_forward_carries_along_is_for_a_person(wrapper: str, staff: bool) -> None:
+    first = "spam\n\n-------- Forwarded Message --------\nSubject: offer\nFrom: sender@example.com\n\nbuy"
+    (incident,) = parse(report(first=first, wrapper=wrapper)).incidents
+    assert (incident.staff_reason is not None) is staff
+
+
 def test_a_japanese_feedback_report() -> None:
     spam = SPAM.replace("offer", "=?ISO-2022-JP?B?GyRCTCMlYSE8JWsbKEI=?=")
     found = parse(report(third=spam + "\n本文\n", first="迷惑メールの報告です。"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 
 import pytest
 
@@ -245,3 +246,76 @@ def test_the_reporters_word_phishing_does_not_change_what_a_mail_is() -> None:
 
 def test_a_report_that_staff_send_on_from_the_desks_own_address_counts() -> None:
     assert strength(multipart(attached(SPAM), sender="abuse@hosting.example.jp")) > 0
+
+
+HEAD = "Subject: offer\nDate: Fri, 20 Nov 2026 14:03:05 +0900\nFrom: x@example.com\nTo: taro@example.net\n\nbuy"
+OUTLOOK = (
+    "From: X <x@example.com>\nSent: Friday, November 20, 2026 2:03 PM\nTo: taro@example.net\nSubject: offer\n\nbuy"
+)
+OUTLOOK_JA = "差出人: X <x@example.com>\n送信日時: 2026年11月20日 14:03\n宛先: taro@example.net\n件名: 当選\n\n本文"
+APPLE_JA = "以下は転送されたメッセージ：\n\n> 差出人： x@example.com\n> 件名： 当選\n> 日付： 2026年11月20日\n"
+
+
+@pytest.mark.parametrize("part", [attached(SPAM), saved(SPAM, "invoice.eml")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"spam!\n\n-------- Forwarded Message --------\n{HEAD}",
+        f"---------- Forwarded message ---------\n{HEAD}",
+        f"Begin forwarded message:\n\n{HEAD}",
+        f"----- Original Message -----\n{HEAD}",
+        f"-----元のメッセージ-----\n{HEAD}",
+        f"---- 転送メッセージ ----\n{HEAD}",
+        f"----- 転送 -----\n{HEAD}",
+        f"Forwarded by Taro\n--------- Original Message ---------\n {HEAD}",
+        APPLE_JA,
+        f"迷惑です\n\n{OUTLOOK}",
+        f"迷惑です\n________________________________\n{OUTLOOK_JA}",
+    ],
+)
+def test_what_an_inline_forward_carries_along_is_for_a_person(text: str, part: str) -> None:
+    """The mail program kept the spam's own attachments: the spammer wrote the attached message."""
+    for body in (f"Content-Type: text/plain; charset=utf-8\n\n{text}", as_html(text)):
+        (incident,) = parse(multipart(body, part, subject="Fwd: offer")).incidents
+        assert incident.staff_reason is not None
+
+
+def as_html(text: str) -> str:
+    lines = "".join(f"<div>{html.escape(line)}</div>" for line in text.splitlines())
+    inner = "--in\nContent-Type: text/plain\n\nplain text of the spam\n"
+    page = f"--in\nContent-Type: text/html; charset=utf-8\n\n<html>{lines}</html>\n"
+    return f"Content-Type: multipart/related; boundary=in\n\n{page}{inner}--in--\n"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("迷惑メール", "迷惑メールを転送します。添付をご確認ください。\n\n田中 太郎\nTel: 06-0000-0177"),
+        ("迷惑メール", "以下の迷惑メールを転送します。\n件名: 当選\n差出人: x@example.com"),
+        ("spam", "I forward the original message as an attachment.\nDate: today"),
+        ("Fwd: offer", "-- \nTaro\nTo: be or not to be"),
+        ("Re: お問い合わせ", "添付します。\n\n" + OUTLOOK_JA.replace("x@example.com", "abuse@hosting.example.jp")),
+        (
+            "RE: your report",
+            "-----Original Message-----\n"
+            + OUTLOOK.replace("x@", "Abuse@hosting.").replace("hosting.example.com", "hosting.example.jp"),
+        ),
+    ],
+)
+def test_prose_about_forwarding_and_answers_to_us_stay_reports(subject: str, text: str) -> None:
+    body = f"Content-Type: text/plain; charset=utf-8\n\n{text}"
+    (incident,) = parse(multipart(body, attached(SPAM), subject=subject)).incidents
+    assert incident.staff_reason is None
+
+
+def test_a_forward_of_mail_under_our_own_name_is_no_answer_to_us() -> None:
+    text = OUTLOOK.replace("x@example.com", "abuse@hosting.example.jp")
+    body = f"Content-Type: text/plain; charset=utf-8\n\n{text}"
+    (incident,) = parse(multipart(body, attached(SPAM), subject="FW: Re: offer")).incidents
+    assert incident.staff_reason is not None
+
+
+def test_the_header_of_the_spam_as_an_inline_part_is_no_inline_forward() -> None:
+    head = "Content-Type: text/rfc822-headers\n\n" + OUTLOOK.partition("\n\n")[0] + "\n" + HEADERS
+    (incident,) = parse(multipart("\n迷惑です", head)).incidents
+    assert incident.staff_reason is None
