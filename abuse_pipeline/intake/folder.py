@@ -15,7 +15,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from abuse_pipeline.clock import Clock
@@ -42,6 +42,10 @@ _MESSAGES_AT_ONCE = 50
 _BYTES_AT_ONCE = 16 * 1024 * 1024
 _PATIENCE_WITH_EMPTY = 10
 _POLL_SECONDS = 0.05
+_REASON_SUFFIX = ".reason.txt"
+_LONGEST_NAME_BYTES = 255 - len(_REASON_SUFFIX)
+_LONGEST_SUFFIX_BYTES = 16
+_SHOWN = 3
 
 Signature = tuple[tuple[str, int, int, int], ...]
 """(relative name, mode, size, mtime in ns) of the entry and of everything below it."""
@@ -51,6 +55,17 @@ Signature = tuple[tuple[str, int, int, int], ...]
 class _Seen:
     signature: Signature
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Stays:
+    """Why an entry has to stay in the folder for now. It is told by its inode: a name can be a reporter's.
+
+    ``find FOLDER -inum INODE`` finds it.
+    """
+
+    why: str
+    inode: int = field(compare=False)
 
 
 class FolderWatcher:
@@ -81,6 +96,7 @@ class FolderWatcher:
         self._moving = asyncio.Lock()  # one at a time finds a free name
         self._stirred = asyncio.Event()
         self._trouble = ""
+        self._staying: dict[str, _Stays] = {}
 
     async def run(self, stop_event: asyncio.Event) -> None:
         """Watch until *stop_event* is set; what is being taken then is finished first.
@@ -122,31 +138,50 @@ class FolderWatcher:
         try:
             found = await asyncio.to_thread(self._look)
         except OSError as error:
-            self._report(f"{error.strerror or type(error).__name__}; trying again every {self._rescan:g} s")
+            self._report(f"{self._place_of(error)}; trying again every {self._rescan:g} s")
             return False
         if self._trouble:
             log.info("intake.folder.path: the folder is usable again")
             self._trouble = ""
         ready = list(self._settled(found))
         room = asyncio.Semaphore(_FILES_AT_ONCE)
-        taken = await asyncio.gather(*(self._take(name, signature, room) for name, signature in ready))
-        waiting = taken.count(False)
-        if waiting:
-            log.warning("%d entries stay in the folder: the store or the disk does not take them now", waiting)
+        left = await asyncio.gather(*(self._take(name, signature, room) for name, signature in ready))
+        self._tell({name: stays for (name, _), stays in zip(ready, left, strict=True) if stays is not None})
         return True
+
+    def _tell(self, staying: dict[str, _Stays]) -> None:
+        """One line for each reason, and once for each entry: they are tried again at every rescan."""
+        new: dict[str, list[int]] = {}
+        for name, stays in staying.items():
+            if self._staying.get(name) != stays:
+                new.setdefault(stays.why, []).append(stays.inode)
+        self._staying = staying
+        for why, inodes in new.items():
+            shown = ", ".join(map(str, inodes[:_SHOWN])) + (", …" if len(inodes) > _SHOWN else "")
+            log.error("%d entries stay in the folder for now (inode %s): %s", len(inodes), shown, why)
 
     def _report(self, problem: str) -> None:
         if problem != self._trouble:
             log.error("intake.folder.path: %s", problem)
             self._trouble = problem
 
+    def _place_of(self, error: OSError) -> str:
+        """Which of our own folders is at fault, and why; the name of anything else is not told."""
+        at = Path(os.fsdecode(error.filename or self.path))
+        folder = at if at in (self.path, self.done, self.failed) else self.path
+        for place in (folder, *folder.parents):
+            if place.is_file():
+                return f"{place} is a file, not a folder"
+        return f"{folder}: {_reason(error)}"
+
     # What is complete
 
     def _look(self) -> dict[str, Signature]:
-        for folder in (self.path, self.done, self.failed):
-            folder.mkdir(parents=True, exist_ok=True)
+        # Whoever may drop a file need not be able to read what others dropped.
+        for folder, mode in ((self.path, 0o777), (self.done, 0o700), (self.failed, 0o700)):
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, f"the folder {folder.name}/ is not writable")
+                raise PermissionError(errno.EACCES, "is not writable", str(folder))
         found = {}
         for entry in os.scandir(self.path):
             if not is_unfinished(entry.name):
@@ -170,27 +205,31 @@ class FolderWatcher:
 
     # Taking
 
-    async def _take(self, name: str, signature: Signature, room: asyncio.Semaphore) -> bool:
-        """Store one entry and move it away. False when it has to stay for now."""
+    async def _take(self, name: str, signature: Signature, room: asyncio.Semaphore) -> _Stays | None:
+        """Store one entry and move it away, or say why it has to stay for now."""
         path = self.path / name
+        doing = "cannot be read"
         async with room:
             try:
                 stored = self._stored.get(name)
                 problems = stored[1] if stored and stored[0] == signature else await self._store(path)
                 if await asyncio.to_thread(_signature, path) != signature:
-                    return True  # it has grown while we read: it is new again, and read again when it stands still
+                    return None  # it has grown while we read: it is new again, and read again when it stands still
                 self._stored[name] = signature, problems
+                doing = f"was read, but cannot be moved to {'failed' if problems else 'done'}/"
                 async with self._moving:
                     await asyncio.to_thread(self._put_away, path, problems)
             except FileNotFoundError:
-                return True  # taken away under our hands: whoever did it has it
-            except (StoreUnavailable, OSError):
-                return False
+                return None  # taken away under our hands: whoever did it has it
+            except StoreUnavailable as error:
+                return _Stays(f"the store does not take it now: {error.what}", _inode(path))
+            except OSError as error:
+                return _Stays(f"{doing}: {_reason(error)}", _inode(path))
         self._seen.pop(name, None)
         self._stored.pop(name, None)
         if problems:
             log.warning("an entry of the folder went to failed/: %s", "; ".join(problems[:3]))
-        return True
+        return None
 
     async def _store(self, path: Path) -> tuple[str, ...]:
         """Store every message in *path*; the reasons for what could not be. Raises StoreUnavailable."""
@@ -217,17 +256,18 @@ class FolderWatcher:
         inside = os.path.relpath(found.source, printable_path(self.path))
         arrival = Arrival(Channel.FOLDER, Envelope(), found.raw, self._clock(), inside)
         try:
-            await self._spool.accept(arrival)
+            accepted = await self._spool.accept(arrival)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  isolation: what the store chokes on goes to staff, bytes and all
             return (f"{label}was refused by the store ({type(error).__name__})",)
+        log.info("accepted %s, %d bytes, from the folder", accepted.submission, len(found.raw))
         return ()
 
     def _put_away(self, path: Path, problems: tuple[str, ...]) -> None:
         target = _free_name((self.failed if problems else self.done) / path.name)
         if problems:
-            reason = target.with_name(f"{target.name}.reason.txt")
+            reason = target.with_name(target.name + _REASON_SUFFIX)
             reason.write_text("\n".join(problems) + "\n", encoding="utf-8")
         _move(path, target)
 
@@ -253,8 +293,18 @@ def _stats(path: Path, name: str, depth: int = 0) -> Iterator[tuple[str, int, in
     size = 0 if stat.S_ISDIR(found.st_mode) else found.st_size
     yield name, found.st_mode, size, found.st_mtime_ns
     if stat.S_ISDIR(found.st_mode) and depth <= DEEPEST_FOLDER:
-        for inner in os.scandir(path):
+        for inner in _entries(path):
             yield from _stats(Path(inner.path), f"{name}/{inner.name}", depth + 1)
+
+
+def _entries(path: Path) -> list[os.DirEntry[str]]:
+    """Nothing when it cannot be looked into: reading it will say so, and must not keep the other entries waiting."""
+    try:
+        return list(os.scandir(path))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return []
 
 
 def _next_batch(sources: Iterator[Found]) -> list[Found]:
@@ -269,9 +319,36 @@ def _next_batch(sources: Iterator[Found]) -> list[Found]:
 
 
 def _free_name(wanted: Path) -> Path:
-    """*wanted*, or the same with a number before its suffix when something of that name was put away before."""
-    numbered = (wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}") for number in itertools.count(1))
-    return next(path for path in itertools.chain([wanted], numbered) if not os.path.lexists(path))
+    """*wanted*, or the same with a number before its suffix when something of that name was put away before.
+
+    A name that leaves no room for its ``.reason.txt`` is shortened.
+    """
+    endings = itertools.chain([""], (f"-{number}" for number in itertools.count(1)))
+    names = (wanted.with_name(_fitting(wanted.name, ending)) for ending in endings)
+    return next(path for path in names if not os.path.lexists(path))
+
+
+def _fitting(name: str, ending: str) -> str:
+    """*name* with *ending* before its suffix, the stem cut between characters so that the bytes suffice."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
+        stem, suffix = name, ""
+    while len(os.fsencode(stem + ending + suffix)) > _LONGEST_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + ending + suffix
+
+
+def _reason(error: OSError) -> str:
+    """Without the file's name, which the error has too."""
+    return error.strerror or type(error).__name__
+
+
+def _inode(path: Path) -> int:
+    """0 when even that cannot be told."""
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return 0
 
 
 def _move(path: Path, target: Path) -> None:

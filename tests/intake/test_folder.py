@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import zipfile
@@ -184,6 +185,90 @@ async def test_names_taken_before_get_a_number(inbox: Path, store: MemoryStore) 
     assert (done / "a-2.eml").read_bytes() == b"2"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["L" * 245 + ".zip", "報" * 83 + ".eml", "報" * 85, "x." + "y" * 250],
+    ids=["zip", "japanese", "no suffix", "long suffix"],
+)
+async def test_a_bad_file_with_a_long_name_is_put_away_with_its_reason(
+    inbox: Path, store: MemoryStore, name: str
+) -> None:
+    failed = inbox.parent / "failed"
+    async with watching(inbox, store):
+        for _ in range(2):
+            (inbox / name).write_bytes(b"PK\x03\x04broken")
+            await until(lambda: not list(inbox.iterdir()))
+    bad = sorted(path.name for path in failed.iterdir() if not path.name.endswith(".reason.txt"))
+    assert len(bad) == 2
+    assert all(len(os.fsencode(found)) <= 244 and found[:1] == name[:1] for found in bad)
+    assert sorted(path.name for path in failed.glob("*.reason.txt")) == sorted(f"{found}.reason.txt" for found in bad)
+
+
+async def test_a_good_file_keeps_a_long_name_apart_from_another(inbox: Path, store: MemoryStore) -> None:
+    name = "報" * 80 + ".eml"
+    async with watching(inbox, store):
+        for raw in (b"a: 1\n", b"a: 2\n"):
+            (inbox / name).write_bytes(raw)
+            await until(lambda: not list(inbox.iterdir()))
+    done = {path.name: path.read_bytes() for path in (inbox.parent / "done").iterdir()}
+    assert done == {name: b"a: 1\n", "報" * 79 + "-1.eml": b"a: 2\n"}
+
+
+async def test_what_cannot_be_moved_is_said_once_by_its_inode(
+    inbox: Path, store: MemoryStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, _target: Path) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    (inbox / "reporter@example.com.eml").write_bytes(b"a: 1\n")
+    inode = (inbox / "reporter@example.com.eml").stat().st_ino
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refuse)
+        async with watching(inbox, store, rescan=0.1):
+            await until(lambda: "stay in the folder" in caplog.text)
+            await asyncio.sleep(0.5)
+    why = "was read, but cannot be moved to done/: Permission denied"
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == f"1 entries stay in the folder for now (inode {inode}): {why}"
+    assert len(store.taken) == 1, "what was stored is not read again"
+
+
+async def test_a_folder_that_cannot_be_looked_into_keeps_nothing_else_waiting(
+    inbox: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def locked(path: Path) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    (inbox / "locked").mkdir()
+    (inbox / "a.eml").write_bytes(b"a: 1\n")
+    monkeypatch.setattr(os, "scandir", locked)
+    async with watching(inbox, store, settle=0.05):
+        await until(lambda: not list(inbox.iterdir()))
+    assert (inbox.parent / "done" / "a.eml").exists()
+    assert (inbox.parent / "failed" / "locked.reason.txt").read_text() == "cannot be read: Permission denied\n"
+
+
+async def test_what_was_put_away_is_for_its_owner_only(inbox: Path, store: MemoryStore) -> None:
+    async with watching(inbox, store):
+        await until((inbox.parent / "failed").exists)
+    assert {(inbox.parent / name).stat().st_mode & 0o777 for name in ("done", "failed")} == {0o700}
+
+
+async def test_an_accepted_file_is_logged_without_its_name(
+    inbox: Path, store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "abuse.intake")
+    (inbox / "reporter@example.com.eml").write_bytes(b"a: 1\n")
+    async with watching(inbox, store):
+        await until(lambda: not list(inbox.iterdir()))
+    assert "accepted s0, 5 bytes, from the folder" in caplog.text
+    assert "reporter" not in caplog.text
+
+
 async def test_a_dropped_folder_is_taken_as_a_whole(inbox: Path, store: MemoryStore) -> None:
     outside = inbox.parent / "box"
     for name in ("cur/1", "new/2", "tmp/3"):
@@ -207,6 +292,7 @@ async def test_a_missing_folder_is_made_and_an_unusable_one_costs_one_line(
     async with watching(inbox, store, rescan=0.1):
         await asyncio.sleep(0.5)
         assert caplog.text.count("intake.folder.path") == 1
+        assert f"intake.folder.path: {tmp_path / 'x'} is a file, not a folder; trying again every 0.1 s" in caplog.text
         (tmp_path / "x").unlink()
         await until(inbox.is_dir)
         (inbox / "a.eml").write_bytes(b"a: 1\n")
