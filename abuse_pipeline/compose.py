@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Network
+from typing import Literal
 
 from abuse_pipeline.assess import Assessment
 from abuse_pipeline.desk import Desk
@@ -18,6 +20,7 @@ from abuse_pipeline.model import (
     Envelope,
     HolderKind,
     Identity,
+    Incident,
     JudgedIncident,
     Language,
     Moment,
@@ -30,6 +33,7 @@ from abuse_pipeline.notices import (
     NoticeRequest,
     ReplyRequest,
     ReplySection,
+    ReportedFact,
     compose_notice,
     compose_reply,
     may_reply,
@@ -56,16 +60,22 @@ def fact_of(judged: JudgedIncident) -> NoticeFact | None:
     incident, origin = judged.incident, judged.origin
     if judged.decision.disposition is not Disposition.NOTIFY_CUSTOMER or origin.ip is None:
         return None
-    attack = incident.category in ("connection", "infrastructure", "vulnerability") and incident.message is None
     return NoticeFact(
         category=incident.category,
         type=incident.type,
-        about="attack" if attack else "mail",
+        about=_about(incident),
         ip=origin.ip,
         network=judged.holder.network,
         moment=_to_the_minute(origin.moment),
         port=origin.port if origin.confidence is not Confidence.CLAIMED else None,
     )
+
+
+def _about(incident: Incident) -> Literal["mail", "attack", "content"]:
+    """What the incident rests on: a reported message, whatever it is accused of, is mail."""
+    if incident.message is None and incident.category in ("connection", "infrastructure", "vulnerability"):
+        return "attack"
+    return "content" if incident.message is None and incident.category in ("content", "copyright") else "mail"
 
 
 def _to_the_minute(moment: Moment | None) -> Moment | None:
@@ -106,15 +116,14 @@ def needles_of(assessment: Assessment, raw: bytes, envelope: Envelope, desk: Des
 
 @dataclass(frozen=True, slots=True)
 class NoticeMatter:
-    """What one notice is about. reporters: how many independent ones.
+    """What one notice is about.
 
     needles_for: the needles that a message of these bytes has yet to be searched for; at first, those of every
     submission behind it. reporter: who sent the newest of them, to see whether they belong to the customer.
     """
 
     customer: Customer
-    facts: tuple[NoticeFact, ...]
-    reporters: int
+    facts: tuple[ReportedFact, ...]
     needles_for: Callable[[bytes], Iterable[Needle]]
     reporter: Identity | None = None
 
@@ -127,7 +136,6 @@ def gated_notice(matter: NoticeMatter, desk: Desk, stamp: Stamp) -> Outgoing:
             provider=desk.provider,
             customer=matter.customer,
             facts=matter.facts,
-            reporters=matter.reporters,
             minimum_reporters=notices.minimum_reporters,
             time_precision=notices.time_precision,
             zone=desk.settings.provider.zone,
@@ -144,12 +152,12 @@ def _why_held(matter: NoticeMatter, message: bytes, desk: Desk) -> str | None:
     verdict = check_leaks(message, without_common(matter.needles_for(message), _common_with(matter, desk)))
     if not verdict.passed:
         return f"leak gate: {verdict.reason}"
-    if _belongs_to(matter.customer, matter.reporter):
+    if belongs_to(matter.customer, matter.reporter):
         return "the reporter's domain is the customer's own: a person has to decide whether a notice is safe"
     return WAITING_FOR_APPROVAL if desk.settings.notices.approval == "staff" else None
 
 
-def _belongs_to(customer: Customer, reporter: Identity | None) -> bool:
+def belongs_to(customer: Customer, reporter: Identity | None) -> bool:
     """A customer's own employee or user reported: the leak gate takes the customer's domain for common property."""
     if reporter is None or not reporter.address:
         return False
@@ -245,8 +253,11 @@ def _common_of_provider(desk: Desk) -> CommonProperty:
 def _common_with(matter: NoticeMatter, desk: Desk) -> CommonProperty:
     """What the customer knows already: who they are, who we are, and which addresses they hold."""
     strings = _common_of_provider(desk).strings | _strings_of(matter.customer)
-    networks = tuple(dict.fromkeys(fact.network for fact in matter.facts if fact.network is not None))
-    return CommonProperty(strings, frozenset(fact.ip for fact in matter.facts), networks)
+    facts = [reported.fact for reported in matter.facts]
+    theirs = [fact.network for fact in facts if fact.network is not None]
+    # A notice about mail shows these instead of the addresses in them.
+    shown = [IPv6Network((fact.ip, 64), strict=False) for fact in facts if fact.ip.version == 6]
+    return CommonProperty(strings, frozenset(fact.ip for fact in facts), tuple(dict.fromkeys([*theirs, *shown])))
 
 
 def _strings_of(customer: Customer) -> frozenset[str]:

@@ -15,6 +15,7 @@ from abuse_pipeline.clock import Clock
 from abuse_pipeline.compose import (
     NoticeMatter,
     Stamp,
+    belongs_to,
     fact_of,
     gated_notice,
     gated_reply,
@@ -28,18 +29,17 @@ from abuse_pipeline.model import (
     HolderKind,
     IPAddress,
     JudgedIncident,
-    NoticeFact,
     Outgoing,
     OutgoingState,
     Status,
 )
+from abuse_pipeline.notices import ReportedFact
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
 from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store, UnitOfWork
-from abuse_pipeline.store.records import CaseFacts, CaseRecord, Claim, QueuedNotice, Result
+from abuse_pipeline.store.records import CaseFact, CaseRecord, Claim, QueuedNotice, Result
 
 _DAY = timedelta(days=1)
-_HIGHEST_BAND = 10  # a notice says "10 or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
     with store.completing(claim) as unit:
         pseudonym = unit.record_report(_result(assessment, status))
         unit.keep_needles(needles_to_json(needles))
-        cases = _file(assessment.incidents, unit)
+        cases = _file(assessment, unit, desk)
         # The unit's own time: a notice that became due since `now` is closed, and takes up nothing more.
         work = _Work(claim, assessment, needles, store, unit, desk, unit.now)
         notices = [_notice(case, work) for case in {case.id: case for case in cases if case is not None}.values()]
@@ -115,12 +115,13 @@ def _known_to(store: Store, now: datetime) -> KnownFindings:
     return known
 
 
-def _file(incidents: tuple[JudgedIncident, ...], unit: UnitOfWork) -> tuple[CaseRecord | None, ...]:
+def _file(assessment: Assessment, unit: UnitOfWork, desk: Desk) -> tuple[CaseRecord | None, ...]:
     """Keep the incidents, each that goes to a customer in the open case of that customer and kind.
 
     Cases are opened in the order of their keys, whatever the order in the report: workers then cannot wait for each
     other in a ring.
     """
+    incidents = assessment.incidents
     cases: dict[int, CaseRecord] = {}
     for position in sorted(range(len(incidents)), key=lambda position: _case_key(incidents[position])):
         judged = incidents[position]
@@ -130,7 +131,12 @@ def _file(incidents: tuple[JudgedIncident, ...], unit: UnitOfWork) -> tuple[Case
             cases[position] = unit.open_case(customer, *kind, judged.decision.severity, moment.at)
     for position, judged in enumerate(incidents):
         case = cases.get(position)
-        unit.add_incident(position, judged, case.id if case else None, fact_of(judged) if case else None)
+        if case is None:
+            unit.add_incident(position, judged, None, None)
+        else:
+            # A customer who reports himself must not unlock what the notice tells of the others.
+            independent = not belongs_to(desk.table.customers[case.customer], assessment.reporter)
+            unit.add_incident(position, judged, case.id, fact_of(judged), independent)
         if judged.origin.ip is not None and judged.holder.kind is not HolderKind.GROUP:
             unit.want_lookup(judged.origin.ip)
     return tuple(cases.get(position) for position in range(len(incidents)))
@@ -147,13 +153,13 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     """
     unit, desk, key = work.unit, work.desk, work.store.pseudonym_key
     queued = unit.queued_notice(case.id, work.now)
-    facts = unit.facts_of_case(case.id, queued.id if queued is not None else None)
+    enough = desk.settings.notices.minimum_reporters
+    facts = unit.facts_of_case(case.id, queued.id if queued is not None else None, enough)
     id = queued.id if queued is not None else unit.new_id("notice")
     due_at = queued.due_at if queued is not None else notice_due_at(work.now, desk)
     matter = NoticeMatter(
         desk.table.customers[case.customer],
-        tuple(_repeated(facts, max(_HIGHEST_BAND, desk.settings.notices.minimum_reporters))),
-        facts.reporters,
+        _reported(facts),
         lambda message: _needles_for(message, case, queued, work),
         work.assessment.reporter,
     )
@@ -166,9 +172,11 @@ def _notice(case: CaseRecord, work: _Work) -> Sent:
     return Sent(id, outgoing)
 
 
-def _repeated(facts: CaseFacts, enough: int) -> Iterable[NoticeFact]:
-    """Each fact as often as it was reported, up to where a notice stops counting."""
-    return (fact for fact, number in facts.facts for _ in range(min(number, enough)))
+def _reported(facts: tuple[CaseFact, ...]) -> tuple[ReportedFact, ...]:
+    """The facts with their reporters as bare numbers: not even a pseudonym goes to where notices are written."""
+    voices = sorted({voice for fact in facts for voice in fact.voices})
+    number = {voice: position for position, voice in enumerate(voices)}
+    return tuple(ReportedFact(f.fact, f.number, frozenset(number[voice] for voice in f.voices)) for f in facts)
 
 
 def _needles_for(message: bytes, case: CaseRecord, queued: QueuedNotice | None, work: _Work) -> Iterable[Needle]:

@@ -8,6 +8,7 @@ from abuse_pipeline.assess import Assessment
 from abuse_pipeline.compose import NoticeMatter, Stamp, fact_of, gated_notice, gated_reply, needles_of, notice_due_at
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import Envelope, NoticeFact, Outgoing
+from abuse_pipeline.notices import ReportedFact
 
 _TOKEN = "PREVIEW"
 
@@ -25,7 +26,7 @@ def preview_outgoing(
             cases.setdefault((judged.holder.customer, fact.category, fact.type), []).append(fact)
     notices = [
         gated_notice(
-            NoticeMatter(desk.table.customers[customer], tuple(facts), 1, lambda _: needles, assessment.reporter),
+            NoticeMatter(desk.table.customers[customer], _of_one(facts), lambda _: needles, assessment.reporter),
             desk,
             Stamp("preview", _TOKEN, due),
         )
@@ -33,3 +34,8 @@ def preview_outgoing(
     ]
     reply = gated_reply(assessment, envelope, desk, Stamp("preview-reply", _TOKEN, now + desk.settings.replies.delay))
     return (*notices, *([reply] if reply is not None else []))
+
+
+def _of_one(facts: list[NoticeFact]) -> tuple[ReportedFact, ...]:
+    """Everything in one report rests on one reporter."""
+    return tuple(ReportedFact(fact, 1, frozenset({0})) for fact in facts)

@@ -41,8 +41,7 @@ def compose_notice(request: NoticeRequest) -> bytes:
     if not request.facts:
         raise ValueError("a notice needs at least one fact")
     language = request.customer.language
-    about = {fact.about for fact in request.facts}
-    matter = next(iter(about)) if len(about) == 1 else "mixed"
+    matter = _matter(request)
     token = checked_token(request.token)
     return write_letter(
         Letter(
@@ -70,6 +69,15 @@ def all_subjects() -> tuple[str, ...]:
     return tuple(text for table in _SUBJECTS.values() for text in table.values())
 
 
+def _matter(request: NoticeRequest) -> str:
+    """What subject and opening speak of. Mail that is complained about for what it carries (malware, a link to a false
+    site) is not called unsolicited: nobody said so."""
+    facts = [reported.fact for reported in request.facts]
+    about = {fact.about for fact in facts}
+    plain = all(fact.about != "mail" or fact.category == "messaging" for fact in facts)
+    return next(iter(about)) if len(about) == 1 and plain else "mixed"
+
+
 def _values(request: NoticeRequest, matter: str) -> dict[str, object]:
     rows, more = notice_rows(request)
     customer = one_line(request.customer.name)
@@ -79,9 +87,11 @@ def _values(request: NoticeRequest, matter: str) -> dict[str, object]:
         "customer": customer,
         "customer_title": "御中" if _COMPANY.search(customer) else "様",
         "customer_key": one_line(request.customer.key),
-        "about": sorted({fact.about for fact in request.facts}),
+        "about": sorted({reported.fact.about for reported in request.facts}),
+        "advertising": any(reported.fact.category == "messaging" for reported in request.facts),
         "matter": matter,
         "rows": [{name: getattr(row, name) for name in row.__slots__} for row in rows],
+        "located": any(row.location for row in rows),
         "more": more,
         "zone": _zone_name(request),
         "token": request.token,

@@ -22,18 +22,27 @@ class ProviderFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedFact:
+    """A fact, how often it was reported, and who its independent reporters are: numbers that mean nothing beyond which
+    of them are the same person. Never shown; a line of a notice tells more only when it rests on enough of them."""
+
+    fact: NoticeFact
+    number: int
+    reporters: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeRequest:
     """Everything that one notice to a customer is made of.
 
-    reporters: independent reporters behind `facts`. token: the customer's own thread, never shown to a reporter.
+    token: the customer's own thread, never shown to a reporter.
     message_id: with or without angle brackets; without "@" it is completed with the provider's domain.
     date: aware. zone: the provider's zone; every time is shown in it.
     """
 
     provider: ProviderFacts
     customer: Customer
-    facts: tuple[NoticeFact, ...]
-    reporters: int
+    facts: tuple[ReportedFact, ...]
     minimum_reporters: int
     time_precision: TimePrecision
     zone: ZoneInfo

@@ -23,6 +23,16 @@ def canonical_address(address: str) -> str:
     return unicodedata.normalize("NFKC", address).strip().lower()
 
 
+def person_address(address: str) -> str:
+    """The canonical address without a ``+tag`` (RFC 5233): the variants of one mailbox are one person.
+
+    >>> person_address("Taro+shop@example.jp")
+    'taro@example.jp'
+    """
+    local, at, domain = canonical_address(address).rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}"
+
+
 def address_hmac(key: bytes, address: str) -> str:
     """HMAC-SHA256 of the canonical address as 64 hexadecimal digits."""
     return hmac.new(key, canonical_address(address).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -149,11 +149,15 @@ class OutgoingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFacts:
-    """What a notice may state: each fact with how often it was reported, oldest first; and by how many reporters."""
+class CaseFact:
+    """What a notice may state: a fact, how often it was reported, and by which independent reporters.
 
-    facts: tuple[tuple[NoticeFact, int], ...]
-    reporters: int
+    voices: names that mean nothing outside, not all of them when there are very many.
+    """
+
+    fact: NoticeFact
+    number: int
+    voices: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

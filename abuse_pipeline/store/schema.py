@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from abuse_pipeline.store.columns import Micros, SafeText, VaultText
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a store at this revision opens without loading Alembic."""
 
 metadata = MetaData(
@@ -144,6 +144,8 @@ incidents = Table(
     Column("severity", SafeText, nullable=False),
     Column("reasons", SafeText, nullable=False),
     Column("fact", SafeText),
+    # As whom its reporter counts among the independent ones; NULL: as nobody. See `UnitOfWork.add_incident`.
+    Column("voice", SafeText),
     Column("findings", SafeText, nullable=False),
     Column("awaits_findings", Integer, nullable=False),
     UniqueConstraint("submission", "position"),

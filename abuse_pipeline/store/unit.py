@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from abuse_pipeline.errors import StoreUnavailable, WrongState
 from abuse_pipeline.model import (
+    Identity,
     IPAddress,
     JudgedIncident,
     NoticeFact,
@@ -24,13 +25,14 @@ from abuse_pipeline.model import (
     Status,
     Submission,
 )
+from abuse_pipeline.privacy.pseudonyms import person_address, pseudonym
 from abuse_pipeline.store import codec
 from abuse_pipeline.store.accepting import AT_ONCE
 from abuse_pipeline.store.cases import case_record
 from abuse_pipeline.store.database import Transaction
 from abuse_pipeline.store.identities import keep_identity
 from abuse_pipeline.store.ids import IdMaker
-from abuse_pipeline.store.records import CaseFacts, CaseRecord, OutgoingKind, QueuedNotice, Result
+from abuse_pipeline.store.records import CaseFact, CaseRecord, OutgoingKind, QueuedNotice, Result
 from abuse_pipeline.store.room import add_history, chunks
 from abuse_pipeline.store.schema import (
     cases,
@@ -48,6 +50,7 @@ DESK = "desk"
 """Who acted, when it was the program."""
 
 _SEVERITIES = list(Severity)
+_VOICE_LENGTH = 26  # 130 bits: two people never share one
 
 
 class UnitOfWork:
@@ -60,6 +63,7 @@ class UnitOfWork:
         self._submission = submission.id
         self._key, self._ids = key_and_ids
         self._reporter: str | None = None
+        self._voice: str | None = None
         self._recorded = False
         self._wanted: set[str] = set()
         self.now = now
@@ -70,6 +74,7 @@ class UnitOfWork:
         if result.status not in (Status.DONE, Status.STAFF):
             raise ValueError(f"a processed submission is done or with staff, not {result.status}")
         self._reporter = keep_identity(self._transaction, self._key, result.reporter, self.now)
+        self._voice = _voice_of(self._key, result.reporter)
         self._transaction.run(
             update(submissions)
             .where(submissions.c.id == self._submission)
@@ -119,15 +124,25 @@ class UnitOfWork:
         if self._transaction.value(made, row) is not None:
             add_history(self._transaction, id, self.now, (DESK, "opened", f"first reported in {self._submission}"))
 
-    def add_incident(self, position: int, judged: JudgedIncident, case_id: str | None, fact: NoticeFact | None) -> str:
+    def add_incident(
+        self,
+        position: int,
+        judged: JudgedIncident,
+        case_id: str | None,
+        fact: NoticeFact | None,
+        independent: bool = True,
+    ) -> str:
         """Keep one incident; gives its id. position: its place in the report. fact: what a notice may say about it.
 
+        independent: the reporter has nothing to do with the customer, so counts among those who make a notice tell
+        more; ``taro+a@`` and ``taro+b@`` count as one, and the unnamed not at all.
         What the tracer says of the reporter's side (witness, reasons, hops) goes to the vault.
         """
         id = self._ids.new("I", self.now)
         row = _incident_row(judged)
         row |= {"id": id, "submission": self._submission, "position": position, "case_id": case_id}
         row["fact"] = None if fact is None else codec.fact_to_json(fact)
+        row["voice"] = self._voice if independent and fact is not None else None
         row["awaits_findings"] = int(row["origin_ip"] in self._wanted)
         self._transaction.run(insert(incidents), row)
         trace = {
@@ -180,25 +195,34 @@ class UnitOfWork:
         )
         return tuple(row.submission for row in rows)
 
-    def facts_of_case(self, case_id: str, notice_id: str | None) -> CaseFacts:
-        """What the case's next notice has to say: the facts of notice *notice_id* (`queued_notice`), of this unit, and
-        of every incident that no other notice covers. Each fact is thus in one notice.
+    def facts_of_case(self, case_id: str, notice_id: str | None, most_voices: int = 20) -> tuple[CaseFact, ...]:
+        """What the case's next notice has to say, oldest first: the facts of notice *notice_id* (`queued_notice`), of
+        this unit, and of every incident that no other notice covers. Each fact is thus in one notice.
 
-        Equal facts come once, with their number: an outbreak is thousands of them. A reporter who could not be named
-        is not counted.
+        Equal facts come once, with their number: an outbreak is thousands of them. most_voices: so many independent
+        reporters of each fact are named; who asks whether there are five need not know ten thousand.
         """
-        unsaid = self._unsaid(case_id, notice_id)
-        first = func.min(incidents.c.origin_at)
-        counted = select(incidents.c.fact, func.count().label("number")).where(unsaid).group_by(incidents.c.fact)
-        rows = self._transaction.rows(counted.order_by(first, incidents.c.fact))
-        reporters = (
-            select(func.count(submissions.c.reporter.distinct()))
-            .select_from(incidents)
-            .join(submissions, submissions.c.id == incidents.c.submission)
-            .where(unsaid)
+        column = incidents.c
+        counted = (
+            select(column.fact, column.voice, func.count().label("number"), func.min(column.origin_at).label("first"))
+            .where(self._unsaid(case_id, notice_id))
+            .group_by(column.fact, column.voice)
+            .subquery()
         )
-        facts = tuple((codec.fact_from_json(row.fact), row.number) for row in rows)
-        return CaseFacts(facts, int(self._transaction.value(reporters)))
+        each = counted.c
+        ranked = select(
+            each.fact,
+            each.voice,
+            func.sum(each.number).over(partition_by=each.fact).label("number"),
+            func.min(each.first).over(partition_by=each.fact).label("first"),
+            func.row_number().over(partition_by=each.fact, order_by=each.voice.desc().nulls_last()).label("place"),
+        ).subquery()
+        query = select(ranked).where(ranked.c.place <= most_voices)
+        facts: dict[str, tuple[int, set[str]]] = {}
+        for row in self._transaction.rows(query.order_by(ranked.c.first, ranked.c.fact)):
+            _, voices = facts.setdefault(row.fact, (int(row.number), set()))
+            voices.update(() if row.voice is None else (row.voice,))
+        return tuple(CaseFact(codec.fact_from_json(f), n, frozenset(v)) for f, (n, v) in facts.items())
 
     def submissions_of_case(self, case_id: str, notice_id: str | None) -> tuple[str, ...]:
         """The submissions behind `facts_of_case`, oldest first."""
@@ -284,6 +308,14 @@ class UnitOfWork:
         rows = [{"ip": ip, "wanted_at": self.now} for ip in sorted(self._wanted)]
         if rows:
             self._transaction.run(insert_or(wanted_lookups).on_conflict_do_nothing(), rows)
+
+
+def _voice_of(key: bytes, reporter: Identity | None) -> str | None:
+    """As whom a reporter counts: a pseudonym of the mailbox. The prefix holds a character that no address has."""
+    if reporter is None or not (reporter.address or reporter.name):
+        return None
+    mailbox = person_address(reporter.address) if reporter.address else f"name:\n{reporter.name}"
+    return pseudonym(key, f"voice:\n{mailbox}", _VOICE_LENGTH)
 
 
 def changeable(now: datetime) -> ColumnElement[bool]:

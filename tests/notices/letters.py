@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from abuse_pipeline.model import Customer, Disposition, GroupCompany, Missing, Moment, NoticeFact
-from abuse_pipeline.notices import NoticeRequest, ProviderFacts, ReplyRequest, ReplySection
+from abuse_pipeline.notices import NoticeRequest, ProviderFacts, ReplyRequest, ReplySection, ReportedFact
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 PROVIDER = ProviderFacts("サンプルホスティング", "abuse@hosting.example.jp")
@@ -39,12 +39,17 @@ CONTENT = replace(
 )
 
 
-def notice_request(*facts: NoticeFact, **changes: Any) -> NoticeRequest:
+def reported(*facts: NoticeFact, by: int) -> tuple[ReportedFact, ...]:
+    """Each fact once, from *by* reporters in turn."""
+    return tuple(ReportedFact(fact, 1, frozenset({number % by})) for number, fact in enumerate(facts))
+
+
+def notice_request(*facts: NoticeFact, reporters: int = 1, **changes: Any) -> NoticeRequest:
+    """reporters: how many there are behind *facts*, which came from them in turn."""
     request = NoticeRequest(
         provider=PROVIDER,
         customer=JAPANESE,
-        facts=facts or (SPAM,),
-        reporters=1,
+        facts=reported(*(facts or (SPAM,)), by=reporters),
         minimum_reporters=5,
         time_precision="hour",
         zone=TOKYO,

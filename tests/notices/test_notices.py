@@ -11,7 +11,7 @@ import pytest
 from letters import ATTACK, CONTENT, ENGLISH, JAPANESE, SPAM, body, notice_request, parsed
 
 from abuse_pipeline.model import Customer, Moment, NoticeFact
-from abuse_pipeline.notices import compose_notice
+from abuse_pipeline.notices import ReportedFact, compose_notice
 from abuse_pipeline.notices.locations import shown_location
 from abuse_pipeline.notices.words import KINDS, kind_in_words
 
@@ -216,8 +216,55 @@ def test_an_unknown_kind_is_not_quoted() -> None:
     assert "yamada" not in text
 
 
-def test_a_host_route_shows_no_network() -> None:
-    assert "192.0.2.7\n" in text_of(replace(SPAM, network=ip_network("192.0.2.7/32")))
+def test_our_whole_block_is_not_said_to_be_the_customers() -> None:
+    for network in ("192.0.2.0/24", "192.0.2.7/32"):
+        assert "IPアドレス　：192.0.2.7\n" in text_of(replace(SPAM, network=ip_network(network)))
+
+
+V6 = replace(SPAM, ip=ip_address("2001:db8:100:4300:aa:bb:cc:dd"), network=ip_network("2001:db8:100::/40"))
+
+
+def test_an_ipv6_address_that_few_reporters_saw_is_shown_as_its_64() -> None:
+    other = replace(V6, ip=V6.ip + 1)
+
+    assert "IPアドレス　：2001:db8:100:4300::/64 の範囲内\n" in text_of(V6)
+    assert "within 2001:db8:100:4300::/64\n" in text_of(V6, customer=ENGLISH)
+    for text in (text_of(V6), text_of(*[V6] * 9), text_of(*[V6] * 5, other, reporters=6).partition("aa:bb:cc:dd")[2]):
+        assert "aa:bb:cc" not in text
+
+
+def test_an_ipv6_address_that_enough_reporters_saw_is_shown() -> None:
+    assert "IPアドレス　：2001:db8:100:4300:aa:bb:cc:dd\n" in text_of(*[V6] * 5, reporters=5)
+
+
+def test_an_ipv6_source_of_an_attack_is_shown_and_so_is_a_network_smaller_than_64() -> None:
+    narrow = replace(V6, network=ip_network("2001:db8:100:4300:aa:bb::/96"))
+
+    assert f"IPアドレス　：{V6.ip}\n" in text_of(replace(ATTACK, ip=V6.ip))
+    assert "2001:db8:100:4300:aa:bb::/96 の範囲内\n" in text_of(narrow)
+    assert f"IPアドレス　：{V6.ip}\n" in text_of(replace(V6, network=ip_network(f"{V6.ip}/128")))
+
+
+def test_a_line_rests_on_its_own_reporters_not_on_those_of_other_days() -> None:
+    others = [replace(SPAM, moment=Moment(SPAM.moment.at - timedelta(days=n))) for n in range(1, 5)]  # type: ignore[union-attr]
+    one = ReportedFact(SPAM, 5, frozenset({0}))
+    request = replace(
+        notice_request(), facts=(one, *(ReportedFact(f, 1, frozenset({n + 1})) for n, f in enumerate(others)))
+    )
+    text = body(compose_notice(request))
+
+    assert "日時　　　　：2026年11月20日\n" in text
+    assert "時台" not in text
+    assert "件数" not in text
+
+
+def test_malware_by_mail_is_not_called_unsolicited() -> None:
+    malware = replace(SPAM, category="content", type="malware")
+    for customer in (JAPANESE, ENGLISH):
+        message = compose_notice(notice_request(malware, customer=customer))
+        text = str(parsed(message)["Subject"]) + body(message)
+        assert not re.search("迷惑メール|unsolicited|特定電子メール法|advertising|subscribed", text)
+        assert re.search("マルウェア（不正プログラム）の配布の疑い|suspected distribution of malware", text)
 
 
 @pytest.mark.parametrize(

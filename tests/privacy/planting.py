@@ -18,7 +18,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from abuse_pipeline.model import Customer, Moment, NoticeFact
-from abuse_pipeline.notices import NoticeRequest, ProviderFacts, compose_notice
+from abuse_pipeline.notices import NoticeRequest, ProviderFacts, ReportedFact, compose_notice
 
 
 def _words(text: str) -> list[str]:
@@ -69,11 +69,11 @@ def clean_notice(chance: random.Random, customer: Customer | None = None) -> byt
         location = "https://www.shop.example/login/index.html" if about == "content" else None
         ip = ip_address(f"192.0.2.{chance.randrange(1, 15)}")
         facts.append(NoticeFact(category, kind, about, ip, ip_network("192.0.2.0/28"), Moment(at), None, location))  # type: ignore[arg-type]
+    reporters, count = chance.choice((1, 5, 12)), 12
     request = NoticeRequest(
         provider=PROVIDER,
         customer=customer or chance.choice(CUSTOMERS),
-        facts=tuple(facts),
-        reporters=chance.choice((1, 5, 12)),
+        facts=tuple(ReportedFact(fact, count, frozenset(range(reporters))) for fact in facts),
         minimum_reporters=5,
         time_precision="hour",
         zone=ZoneInfo("Asia/Tokyo"),

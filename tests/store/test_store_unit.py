@@ -201,8 +201,7 @@ def test_facts_come_back_as_they_were(store: Store) -> None:
         queued = unit.queued_notice(case.id, NOON)
     assert queued is not None
     assert (queued.message, queued.held, queued.reason) == (b"n", True, "leak gate: From")
-    assert said.facts == ((plain, 1), (bare, 1))
-    assert said.reporters == 1
+    assert [(said_.fact, said_.number, len(said_.voices)) for said_ in said] == [(plain, 1, 1), (bare, 1, 1)]
 
 
 def test_distinct_reporters_are_counted_with_this_one(store: Store) -> None:
@@ -215,10 +214,51 @@ def test_distinct_reporters_are_counted_with_this_one(store: Store) -> None:
         assert unit.reporters_of_case(case.id) == 2, "the unnamed are not counted"
         queued = unit.queued_notice(case.id, NOON)
         assert queued is not None
-        said = unit.facts_of_case(case.id, queued.id)
-        assert (said.facts, said.reporters) == (((fact(), 4),), 2)
+        (said,) = unit.facts_of_case(case.id, queued.id)
+        assert (said.fact, said.number, len(said.voices)) == (fact(), 4, 2)
         assert unit.submissions_of_case(case.id, queued.id)[-1] not in queued.submissions
-        assert len(unit.facts_of_case(case.id, None).facts) == 1, "what the queued notice covers is not said again"
+        assert len(unit.facts_of_case(case.id, None)) == 1, "what the queued notice covers is not said again"
+
+
+def test_every_fact_has_its_own_reporters(store: Store) -> None:
+    later = fact(at=NOON + HOUR)
+    for raw, who in ((b"1", "a@reporter.example"), (b"2", "b@reporter.example"), (b"3", "b@reporter.example")):
+        complete(store, claim_one(store, raw), who)
+    complete(store, claim_one(store, b"4"), "b@reporter.example", at=NOON + HOUR)
+    with store.completing(claim_one(store, b"5")) as unit:
+        record(unit, "c@reporter.example")
+        case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
+        queued = unit.queued_notice(case.id, NOON)
+        assert queued is not None
+        first, second = unit.facts_of_case(case.id, queued.id)
+    assert (first.number, len(first.voices)) == (3, 2)
+    assert (second.fact, second.number) == (later, 1)
+    assert second.voices < first.voices, "the same person has one voice in both"
+
+
+def test_the_variants_of_a_mailbox_are_one_voice_and_the_customers_own_are_none(store: Store) -> None:
+    for tag in ("", "+a", "+b"):
+        complete(store, claim_one(store, f"1{tag}".encode()), f"Taro{tag}@reporter.example")
+    with store.completing(claim_one(store, b"2")) as unit:
+        record(unit, "admin@customer.example")
+        case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
+        unit.add_incident(0, judged(), case.id, fact(), independent=False)
+        queued = unit.queued_notice(case.id, NOON)
+        assert queued is not None
+        (said,) = unit.facts_of_case(case.id, queued.id)
+    assert (said.number, len(said.voices)) == (4, 1)
+
+
+def test_of_an_outbreak_only_as_many_reporters_are_named_as_are_asked_for(store: Store) -> None:
+    for n in range(6):
+        complete(store, claim_one(store, str(n).encode()), f"r{n}@reporter.example")
+    with store.completing(claim_one(store, b"x")) as unit:
+        unit.record_report(Result("arf", None, None, None, None, Status.DONE))
+        case = unit.open_case("C-1042", "messaging", "spam", Severity.LOW, NOON)
+        queued = unit.queued_notice(case.id, NOON)
+        assert queued is not None
+        (said,) = unit.facts_of_case(case.id, queued.id, most_voices=4)
+    assert (said.number, len(said.voices)) == (6, 4)
 
 
 def test_needles_come_back_exactly(store: Store) -> None:
