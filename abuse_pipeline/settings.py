@@ -280,9 +280,13 @@ def _describe(file: Path, detail: dict[str, Any]) -> str:
         return f"{where}: {_unknown_key(path)}"
     if detail["type"] == "missing":
         return f"{where}: this key is required"
-    message = str(detail["msg"]).removeprefix("Value error, ")
     given = detail.get("input")
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    is_plain = isinstance(given, str | int | float | bool)
+    if detail["type"] == "literal_error":
+        words = str(detail["ctx"]["expected"]).replace("'", "")
+        return f"{where}: must be {words}" + (f"; it is {given!r}" if is_plain else "")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    shown = f" (it is {given!r})" if is_plain else ""
     return f"{where}: {message}{shown}"
 
 

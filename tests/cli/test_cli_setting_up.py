@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,49 @@ def test_config_check_says_what_the_configuration_amounts_to(empty: Desk) -> Non
     assert found["customers"] == 9
     assert found["smtp"] == "127.0.0.1:8025"
     assert found["file"] == str(empty.config)
+
+
+def test_config_check_tells_where_things_are_and_no_password(empty: Desk) -> None:
+    found = empty.json("config", "check")["configuration"]
+    assert found["store"] == str(empty.folder / "var" / "abuse.db")
+    assert found["folder"] == str(empty.folder / "var" / "inbox")
+    empty.settings('url = "sqlite:///var/abuse.db"', 'url = "postgresql+psycopg://abuse:geheim@db.example.jp/abuse"')
+    found = empty.json("config", "check")["configuration"]
+    assert found["store"] == "postgresql+psycopg://abuse:…@db.example.jp/abuse"
+
+
+def test_config_check_warns_of_what_is_seldom_meant(empty: Desk) -> None:
+    empty.settings('abuse_address = "abuse@hosting', 'abuse_address = "desk@hosting')
+    ran = empty.abuse("config", "check", "--json", now=None)
+    ran.document()
+    address, feed = ran.err.splitlines()
+    assert address.startswith(f"abuse: warning: {empty.config}: provider.abuse_address: ")
+    assert "desk@hosting.example.jp, which is not among intake.smtp.recipients" in address
+    assert "triage.feeds.0: fbl@fbl.tayorimail.example has no networks" in feed
+    empty.settings('abuse_address = "desk@hosting', 'abuse_address = "Abuse@hosting')
+    empty.settings("#networks = []", 'networks = ["203.0.113.0/24"]')
+    assert empty.abuse("config", "check", now=None).err == ""
+
+
+@pytest.mark.parametrize("key", ["store.url", "store.keys", "intake.folder.path"])
+def test_a_folder_that_cannot_be_made_is_wrong(empty: Desk, key: str) -> None:
+    (empty.folder / "taken").write_text("a file")
+    old = {"store.url": "sqlite:///var/abuse.db", "store.keys": '"var/keys"', "intake.folder.path": "var/inbox"}[key]
+    empty.settings(old, old.replace("var/", "taken/deep/"))
+    ran = empty.abuse("config", "check", now=None)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"abuse: {empty.config}: {key}: the folder {empty.folder}/taken/deep")
+    assert ran.err.endswith(f"cannot be made: {empty.folder}/taken is not a folder\n")
+
+
+def test_a_folder_that_cannot_be_written_is_wrong(empty: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode == os.R_OK)
+    ran = empty.abuse("config", "check", now=None)
+    assert ran.code == 2
+    for key in ("store.url", "store.keys", "intake.folder.path"):
+        assert f"{key}: the folder {empty.folder}/var" in ran.err
+    assert f"this user may not write into {empty.folder}\n" in ran.err
+    assert not (empty.folder / "var").exists(), "looking makes nothing"
 
 
 MISTAKES = {
