@@ -232,11 +232,14 @@ def _section_of(judged: JudgedIncident, desk: Desk) -> ReplySection:
     contact = None
     if judged.holder.kind in (HolderKind.ELSEWHERE, HolderKind.SPECIAL):
         contact = next((f.value for f in judged.findings if f.name == "abuse_contact" and f.value), None)
+    referral = judged.decision.disposition in (Disposition.REFER_GROUP, Disposition.REFER_ELSEWHERE)
     return ReplySection(
         disposition=judged.decision.disposition,
         missing=judged.decision.missing,
         group_company=group,
         abuse_contact=contact,
+        # From the reporter's own report; without it, who reported several cannot tell which one is meant.
+        address=judged.origin.ip if referral else None,
     )
 
 

@@ -20,6 +20,7 @@ _ANSWERED = (
 )
 _REFERRALS = (Disposition.REFER_GROUP, Disposition.REFER_ELSEWHERE)
 _MOST_REFERENCES = 20
+_MOST_ADDRESSES = 10
 
 _SUBJECTS: dict[Language, dict[Disposition | None, str]] = {
     "ja": {
@@ -86,21 +87,33 @@ def _values(request: ReplyRequest, sections: tuple[ReplySection, ...]) -> dict[s
         "provider": one_line(request.provider.name),
         "abuse_address": request.provider.abuse_address,
         "postal_lines": [one_line(line) for line in postal.splitlines() if line.strip()] if postal else [],
-        "sections": [_section(section) for section in sections],
+        "sections": [_section(section, addresses) for section, addresses in _by_answer(sections)],
+        "several": len({section.disposition for section in sections}) > 1,
         "missing": sorted({str(kind) for section in sections for kind in section.missing}),
         "to_be_worked_on": any(section.disposition not in _REFERRALS for section in sections),
         "token": request.token,
     }
 
 
-def _section(section: ReplySection) -> dict[str, str]:
+def _by_answer(sections: tuple[ReplySection, ...]) -> list[tuple[ReplySection, list[str]]]:
+    """Each answer once, with the addresses that it is about; a referral alone names them."""
+    answers: dict[ReplySection, list[str]] = {}
+    for section in sections:
+        addresses = answers.setdefault(replace(section, address=None), [])
+        if section.address is not None and section.disposition in _REFERRALS:
+            addresses.append(str(section.address))
+    return [(section, list(dict.fromkeys(addresses))) for section, addresses in answers.items()]
+
+
+def _section(section: ReplySection, addresses: list[str]) -> dict[str, object]:
     group = section.group_company
     return {
         "disposition": str(section.disposition),
         "company": one_line(group.name) if group else "",
         "company_contact": one_line(group.abuse_contact) if group else "",
         "contact": _contact(section.abuse_contact),
-        "address": str(section.address) if section.address else "",
+        "addresses": addresses[:_MOST_ADDRESSES],
+        "more": max(0, len(addresses) - _MOST_ADDRESSES),
     }
 
 

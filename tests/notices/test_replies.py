@@ -130,6 +130,32 @@ def test_an_address_is_shown_with_referrals_only(section: ReplySection) -> None:
     assert "192.0.2.7" not in text_of(replace(section, address=ip_address("192.0.2.7")))
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_report_of_several_says_which_are_not_ours_in_one_paragraph(language: str) -> None:
+    others = [replace(ELSEWHERE, address=ip_address(f"203.0.113.{n}")) for n in range(1, 15)]
+    text = text_of(ACKNOWLEDGE, *others, *others, language=language)
+
+    assert text.count("abuse@other.example") == 1
+    assert [f"203.0.113.{n}\n" in text for n in range(1, 15)] == [True] * 10 + [False] * 4
+    assert ("ほか 4 件" if language == "ja" else "and 4 more") in text
+    assert ("ご申告のうち一部は" if language == "ja" else "Part of your report") in text
+    assert ("ご申告のうち一部は" if language == "ja" else "Part of your report") not in text_of(
+        ACKNOWLEDGE, ACKNOWLEDGE, language=language
+    )
+
+
+def test_a_held_notice_does_not_make_the_acknowledgement_untrue() -> None:
+    assert "確認できた場合には" in text_of(ACKNOWLEDGE)
+    assert "依頼いたします" not in text_of(ACKNOWLEDGE)
+    assert "where it is confirmed" in text_of(ACKNOWLEDGE, language="en")
+
+
+def test_who_asks_about_his_own_data_reads_his_own_paragraph_first() -> None:
+    text = text_of(WRITTEN)
+
+    assert text.index("ご自身の個人情報") < text.index("送信防止措置")
+
+
 def test_the_written_procedure_lists_the_documents_of_the_policy() -> None:
     text = text_of(WRITTEN)
 
