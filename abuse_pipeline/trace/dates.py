@@ -56,6 +56,10 @@ _ZONES: Final = {
 
 _AMBIGUOUS: Final = frozenset({"cst", "ist", "bst", "ast", "sst", "amt", "gst", "ect", "msk", "msd", "brt", "art"})
 
+_ELSEWHERE_TOO: Final = frozenset({"est", "edt", "cdt", "mst", "mdt", "pst", "pdt", "west"})
+"""American names (and one European) that hosts in Australia, Malaysia and the Philippines write beside offsets of
+their own: `+1100 (EST)`. Beside an offset they contradict nothing."""
+
 _TIME: Final = (
     r"(?P<hour>\d{1,2})[:.時](?P<minute>\d{1,2})(?:分?(?:[:.]|(?<=分))(?P<second>\d{1,2})秒?(?:[.,]\d{1,9})?|分)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?(?![A-Za-z]))?"
@@ -86,13 +90,13 @@ _SHAPES: Final = tuple(
 # What nine of ten Received fields end in, read without further ado: the other shapes give the same for it.
 _USUAL: Final = re.compile(
     r"\s*(?:[A-Z][a-z]{2}, )?(?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2}) (?P<year>\d{4})"
-    r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) (?P<zone>[+-]\d{4})(?: \([A-Za-z0-9+-]{1,10}\))?",
+    r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) (?P<zone>[+-]\d{4})(?: \((?P<comment>[A-Za-z0-9+-]{1,10})\))?",
     re.ASCII,
 )
 
 _OFFSET: Final = re.compile(
     r"(?P<name>GMT|UTC|UT)? ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?"
-    r"(?: [A-Za-z][A-Za-z0-9/_+-]{0,39}(?: [A-Za-z]{1,12}){0,3})?",
+    r"(?: (?P<comment>[A-Za-z][A-Za-z0-9/_+-]{0,39}(?: [A-Za-z]{1,12}){0,3}))?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -113,7 +117,8 @@ def parse_date(text: str) -> Moment | UnreadableTime:
     Reads every RFC 5322 date (obsolete forms too), ctime, RFC 3339 and Japanese dates; ``24:00`` is the next midnight,
     second 60 the first second of the next minute. Without seconds the precision is "minute". ``-0000`` is Universal
     Time whose zone is unknown (RFC 5322 section 3.3), so its instant is known. A missing zone gives
-    ``UnreadableTime("no zone")``. A wrong weekday is tolerated. Never raises; time is linear in the text.
+    ``UnreadableTime("no zone")``; two zones that contradict each other, ``+0000 (JST)``, are unreadable too. A wrong
+    weekday is tolerated. Never raises; time is linear in the text.
 
     >>> str(parse_date("Fri, 20 Nov 2026 14:03:12 JST").at)
     '2026-11-20 05:03:12+00:00'
@@ -122,7 +127,8 @@ def parse_date(text: str) -> Moment | UnreadableTime:
         return UnreadableTime("too long for a date")
     usual = _USUAL.fullmatch(text)
     if usual is not None:
-        return _moment({**usual.groupdict(), "half": None}, ())
+        comment = usual["comment"]
+        return _moment({**usual.groupdict(), "half": None}, (comment,) if comment else ())
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     plain, comments = _without_comments(text)
@@ -220,16 +226,36 @@ def _offset(zone: str | None, comments: tuple[str, ...]) -> timedelta | Unreadab
             return timedelta(minutes=named.pop())
         return UnreadableTime("no zone")
     if len(zone) == 5 and zone[1:].isdecimal() and zone[0] in "+-":
-        return _east(zone[0], int(zone[1:3]), int(zone[3:]))
+        return _agreed(_east(zone[0], int(zone[1:3]), int(zone[3:])), comments)
     minutes = _ZONES.get(zone.lower())
     if minutes is not None:
-        return timedelta(minutes=minutes)
+        return _agreed(timedelta(minutes=minutes), comments)
     if zone.lower() in _AMBIGUOUS or (len(zone) == 1 and zone.isalpha()):
         return UnreadableTime("the zone name is ambiguous")
     found = _OFFSET.fullmatch(zone)
     if found is None:
         return UnreadableTime("unknown zone")
-    return _east(found["sign"], int(found["hours"]), int(found["minutes"] or 0))
+    if found["comment"]:
+        comments = (*comments, found["comment"])
+    return _agreed(_east(found["sign"], int(found["hours"]), int(found["minutes"] or 0)), comments)
+
+
+def _agreed(zone: timedelta | UnreadableTime, comments: tuple[str, ...]) -> timedelta | UnreadableTime:
+    """*zone*, unless another stands beside it, `+0000 (JST)`: then nobody knows which is right, and nine hours more or
+    less may name another customer."""
+    for comment in comments:
+        beside = _named_beside(comment.strip().lower())
+        if beside is not None and beside != zone:
+            return UnreadableTime("two zones stand there that contradict each other")
+    return zone
+
+
+def _named_beside(comment: str) -> timedelta | UnreadableTime | None:
+    if comment in _ZONES and comment not in _ELSEWHERE_TOO:
+        return timedelta(minutes=_ZONES[comment])
+    if len(comment) == 5 and comment[1:].isdecimal() and comment[0] in "+-":
+        return _east(comment[0], int(comment[1:3]), int(comment[3:]))
+    return None
 
 
 def _east(sign: str, hours: int, minutes: int) -> timedelta | UnreadableTime:

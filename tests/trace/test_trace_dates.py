@@ -57,12 +57,15 @@ READABLE = [
     ("Fri, 20 Nov 2026 14:03 +0900", "2026-11-20T05:03:00", "minute"),
     ("2026-11-20 14:03+09:00", "2026-11-20T05:03:00", "minute"),
     ("20 Nov 2026 24:00:00 +0900", "2026-11-20T15:00:00", "second"),
+    ("Fri, 20 Nov 2026 16:03:12 +1100 (EST)", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 +0900 (Asia/Tokyo)", AFTERNOON, "second"),
     ("20 Nov 2026 24:00 +0900", "2026-11-20T15:00:00", "minute"),
     ("31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00", "second"),
     ("Tue, 29 Feb 2000 12:00:00 +0000", "2000-02-29T12:00:00", "second"),
     ("6 Jan 94 12:00:00 +0000", "1994-01-06T12:00:00", "second"),
 ]
 
+CONTRADICT = "two zones stand there that contradict each other"
 UNREADABLE = [
     ("", "no date"),
     ("(Fri, 20 Nov 2026 14:03:12 +0900)", "no date"),
@@ -78,6 +81,13 @@ UNREADABLE = [
     ("Fri, 20 Nov 2026 14:03:12 XYZ", "unknown zone"),
     ("Fri, 20 Nov 2026 14:03:12 +9900", "the offset is absurd"),
     ("Fri, 20 Nov 2026 14:03:12 +0960", "the offset is absurd"),
+    ("Fri, 20 Nov 2026 14:03:12 +0000 (JST)", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 -0000 (JST)", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 +0900 (UTC)", CONTRADICT),
+    ("Fri, 20 Nov 2026  14:03:12 +0000 (JST)", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 +0000 JST", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 JST (+0000)", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 GMT (JST)", CONTRADICT),
     ("20 Nov 1826 14:03:12 +0900", "the year is absurd"),
     ("20 Nov 9999 14:03:12 +0900", "the year is absurd"),
     ("Thu, 1 Jan 1970 00:00:00 +0000", "the year is absurd"),
