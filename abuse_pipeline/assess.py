@@ -95,7 +95,7 @@ def assess_mail(
     except (ReportError, PluginError) as error:
         return replace(unread, format=name, reasons=(str(error),), bids=bids)
     side = _recipient_side(reporter, envelope)
-    circumstances = _circumstances(desk, now, reporter, envelope)
+    circumstances = _circumstances(desk, now, reporter if has_one_author(mail) else None, envelope)
     incidents = tuple(_judge(incident, side, circumstances, desk, known) for incident in report.incidents)
     disposition, reasons = _overall(report, incidents)
     return Assessment(mail, name, language, reporter, disposition, reasons, incidents, report, bids, problems)
@@ -112,6 +112,12 @@ def reporter_of(mail: Mail, envelope: Envelope) -> Identity | None:
     if envelope.mail_from:
         return Identity(address=envelope.mail_from)
     return None
+
+
+def has_one_author(mail: Mail) -> bool:
+    """One From field with one address. With several (RFC 5322 section 3.6) it cannot be told who speaks, so nobody
+    is vouched for: mail systems that check the author may have checked another one than we read."""
+    return len(mail.raw_headers("From")) == 1 and len(mailboxes(mail.headers("From"))) == 1
 
 
 def _own_words(mail: Mail) -> str:
@@ -164,9 +170,10 @@ def _recipient_side(reporter: Identity | None, envelope: Envelope) -> RecipientS
     return RecipientSide(frozenset(domain for domain in domains if domain))
 
 
-def _circumstances(desk: Desk, now: datetime, reporter: Identity | None, envelope: Envelope) -> Circumstances:
+def _circumstances(desk: Desk, now: datetime, author: Identity | None, envelope: Envelope) -> Circumstances:
+    """author: who alone wrote the report, None when that is not plain."""
     peer = parse_address(envelope.peer) if envelope.peer else None
-    address = reporter.address if reporter else None
+    address = author.address if author else None
     return Circumstances(
         now=now,
         max_age=desk.settings.triage.max_age,

@@ -20,7 +20,7 @@ from abuse_pipeline.model import (
     Verdict,
 )
 from abuse_pipeline.networks.addresses import is_documentation
-from abuse_pipeline.triage.origins import contradiction
+from abuse_pipeline.triage.origins import contradiction, time_contradiction
 from abuse_pipeline.triage.severity import severity_of
 
 
@@ -165,6 +165,11 @@ def _wrong_age(matter: _Matter) -> _Ruling | None:
     return None
 
 
+def _times_contradict(matter: _Matter) -> _Ruling | None:
+    reason = time_contradiction(matter.incident, matter.origin, matter.circumstances.max_skew)
+    return _staff(reason) if reason else None
+
+
 def _no_single_holder(matter: _Matter) -> _Ruling | None:
     holder = matter.holder
     if holder.customer is not None:
@@ -190,6 +195,7 @@ _RULES: tuple[Callable[[_Matter], _Ruling | None], ...] = (
     _not_an_internet_address,
     _somebody_elses,
     _no_time,
+    _times_contradict,
     _wrong_age,
     _no_single_holder,
     _reporter_not_vouched,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from abuse_pipeline.model import Confidence, Incident, Origin, Verdict
 from abuse_pipeline.trace import RecipientSide, TraceRules, find_origin
+
+_UTC = "%Y-%m-%d %H:%M UTC"
 
 
 def establish_origin(incident: Incident, side: RecipientSide, rules: TraceRules) -> Origin:
@@ -48,3 +51,19 @@ def contradiction(incident: Incident, origin: Origin) -> str | None:
     if incident.source_ip in believed:
         return None
     return f"the report names {incident.source_ip} as the source, its own message shows {origin.ip}"
+
+
+def time_contradiction(incident: Incident, origin: Origin, max_skew: timedelta) -> str | None:
+    """Why the report's own Arrival-Date does not fit the chain it carries, or None when it fits.
+
+    It may be the stamp of any hop that we believe: the mail can have waited for hours between two of them. max_skew:
+    how far two honest clocks may disagree.
+    """
+    if incident.source_time is None or origin.moment is None:
+        return None
+    believed = (Verdict.RECIPIENT_SIDE, Verdict.HANDOVER, Verdict.BELIEVED)
+    stamps = [j.hop.stamped_at.at for j in origin.hops if j.verdict in believed and j.hop.stamped_at is not None]
+    stated = incident.source_time.at
+    if any(abs(stated - stamp) <= max_skew for stamp in (origin.moment.at, *stamps)):
+        return None
+    return f"the report says that the mail arrived at {stated:{_UTC}}, its own message shows {origin.moment.at:{_UTC}}"

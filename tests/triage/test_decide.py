@@ -121,6 +121,32 @@ def test_a_field_that_names_a_believed_relay_is_no_contradiction() -> None:
     assert decide(incident, claimed, HOLDER, AROUND).disposition is Disposition.STAFF
 
 
+def at(verdict: Verdict, moment: datetime) -> JudgedHop:
+    return JudgedHop(Hop(0, "raw", stamped_at=Moment(moment)), verdict, "why")
+
+
+@pytest.mark.parametrize("gap", [timedelta(hours=2, seconds=1), -timedelta(days=15)])
+def test_a_stated_time_that_no_believed_hop_stamped_is_for_staff_and_shown(gap: timedelta) -> None:
+    """Another day may mean another customer: either the field or the chain is wrong."""
+    stamped = NOW - timedelta(hours=30)
+    incident = replace(SPAM, source_ip=IP, source_time=Moment(stamped + gap))
+    origin = replace(ORIGIN, hops=(at(Verdict.HANDOVER, stamped), at(Verdict.CLAIMED, stamped + gap)))
+    decision = decide(incident, origin, HOLDER, AROUND)
+    assert decision.disposition is Disposition.STAFF
+    assert f"{stamped + gap:%Y-%m-%d %H:%M}" in decision.reasons[0]
+    assert f"{stamped:%Y-%m-%d %H:%M}" in decision.reasons[0]
+    elsewhere = decide(incident, origin, Holder(HolderKind.ELSEWHERE, "not ours"), AROUND)
+    assert elsewhere.disposition is Disposition.REFER_ELSEWHERE
+
+
+def test_a_stated_time_within_the_skew_of_any_believed_hop_fits() -> None:
+    stamped = NOW - timedelta(hours=30)
+    waited = replace(ORIGIN, hops=(at(Verdict.RECIPIENT_SIDE, stamped + timedelta(hours=9)),))
+    for origin, gap in ((ORIGIN, timedelta(hours=2)), (ORIGIN, -timedelta(hours=2)), (waited, timedelta(hours=10))):
+        incident = replace(SPAM, source_time=Moment(stamped + gap))
+        assert decide(incident, origin, HOLDER, AROUND).disposition is Disposition.NOTIFY_CUSTOMER
+
+
 @pytest.mark.parametrize(
     ("sender", "networks", "address", "peer", "expected"),
     [
