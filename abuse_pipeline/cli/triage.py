@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from abuse_pipeline.cli.common import command, desk_and_store, json_option, print_json, print_line, the_clock
+from abuse_pipeline.cli.common import command, desk_and_store, json_option, note, print_json, print_line, the_clock
 from abuse_pipeline.errors import AbuseError
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from abuse_pipeline.reports.triage import TriageReport
+    from abuse_pipeline.store.records import Counts
 
 _SHOWN = 15
+_LONG_PENDING = timedelta(minutes=5)
 _STANDING = {"done": "done", "staff": "wait for staff", "pending": "in work", "duplicate": "duplicates"}
 
 
@@ -67,8 +69,20 @@ def _report(since: str | None, until: str | None, by: tuple[str, ...], config: P
         period = Period(
             _time(since, "--since", parse_since, now, zone), _time(until, "--until", parse_until, now, zone), zone
         )
+        _warn_of_a_standstill(store.counts(), now, zone)
         rows = store.triage_rows(period.since, period.until)
         return build_report(rows, store.cases(state="open"), store.outgoing(state=OutgoingState.HELD), by, period)
+
+
+def _warn_of_a_standstill(counts: Counts, now: datetime, zone: ZoneInfo) -> None:
+    """Of the whole store, whatever the period: what waits is in nobody's numbers yet."""
+    from abuse_pipeline.cli.tables import minute
+
+    oldest = counts.oldest_pending
+    if oldest is not None and now - oldest > _LONG_PENDING:
+        waiting = counts.submissions["pending"]
+        since = f"the oldest since {minute(oldest, zone)} ({zone})"
+        note(f"abuse: warning: {waiting} reports wait to be worked on, {since}: is `abuse run` running?")
 
 
 def _time(

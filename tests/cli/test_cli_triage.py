@@ -17,6 +17,11 @@ import pytest
 from abuse_command import SAMPLES
 from conftest import Desk
 
+from abuse_pipeline.model import Channel, Envelope
+from abuse_pipeline.settings import load_settings
+from abuse_pipeline.store import open_store
+from abuse_pipeline.store.records import Arrival
+
 # (the column of the report, where the store has it)
 _OF_SUBMISSION = ("channel", "status", "format", "language")
 _OF_INCIDENT = {
@@ -137,6 +142,18 @@ def test_an_empty_store_is_a_report_too(empty: Desk) -> None:
     assert (document["groups"], document["staff"], document["cases"], document["held"]) == ([], [], [], [])
     assert empty.abuse("triage").code == 0
     assert empty.abuse("triage", "--format", "csv").out == "disposition,incidents,submissions,cases\n"
+
+
+def test_reports_that_wait_for_long_make_one_ask_for_the_service(empty: Desk) -> None:
+    at = datetime(2026, 11, 20, 5, 3, 12, tzinfo=UTC)
+    store = open_store(load_settings(empty.config).store, lambda: at)
+    store.accept([Arrival(Channel.SMTP, Envelope(), b"%d" % number, at) for number in range(2)])
+    store.close()
+    assert "abuse run" not in empty.abuse("triage", now="2026-11-20T14:08:12+09:00").err
+    ran = empty.abuse("triage", "--json", now="2026-11-20T14:08:13+09:00")
+    assert ran.document()
+    warning = "2 reports wait to be worked on, the oldest since 2026-11-20 14:03 (Asia/Tokyo): is `abuse run` running?"
+    assert f"abuse: warning: {warning}" in ran.err.splitlines()
 
 
 # When each report came in: either side of midnight and of the first of the month, in Japan.
