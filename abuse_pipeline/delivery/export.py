@@ -22,9 +22,10 @@ class Outbox(Protocol):
 def export_messages(outbox: Outbox, records: Iterable[OutgoingRecord], folder: Path, mark_sent: bool = False) -> int:
     """Write each of *records* to *folder*, durable and whole; gives how many.
 
-    A reply names its reporter in To:, so the files are readable by their owner only. Exporting twice writes the same
-    files again. mark_sent: record each as sent once its file is safe; one that took up a later report in between is
-    written again first. Raises AbuseError when the folder cannot be written.
+    A reply names its reporter in To:, so the files are readable by their owner only. Exporting twice writes files of
+    the same names; what is not due yet may say something else by then. mark_sent: record each as sent once its file is
+    safe; one that took up a later report in between is written again first. Raises AbuseError when the folder cannot
+    be written.
     """
     number = 0
     try:
