@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 15
 _LONG_PENDING = timedelta(minutes=5)
-_STANDING = {"done": "done", "staff": "wait for staff", "pending": "in work", "duplicate": "duplicates"}
+_STANDING = {"done": "done", "staff": "wait for staff", "pending": "in work", "duplicate": "seen before"}
 
 
 @command("triage", short_help="The report for staff: what came in, what is open, worst first.")
