@@ -31,10 +31,11 @@ def stayed_inside(received: Sequence[str], host: str) -> bool:
     """Whether the chain *received* (newest first) shows that the message never left the organisation of *host*.
 
     Every field must be one of that organisation's hosts, with a client that is one too, and one at least must show a
-    user or a machine of the organisation handing the message in: logged in at a private address, or at one that the
+    user or a machine of the organisation handing the message in: logged in, or at a private address that the
     organisation's own DNS names. The client's greeting (HELO) proves nothing, nor does a private address alone: behind
-    a NAT or a proxy everybody has one. A user who logged in from a public address proves nothing either: at a provider
-    of mailboxes he is a stranger. No field at all is no proof. Never raises.
+    a NAT or a proxy everybody has one. No field at all is no proof. Never raises.
+
+    Where *host* is a provider of mailboxes, every account of it counts as inside: the fields do not tell them apart.
     """
     domain = registered_domain(host)
     hops = [read_hop(index, raw) for index, raw in enumerate(received)]
@@ -52,7 +53,7 @@ def _is_inside(hop: Hop, domain: str) -> bool:
         return False
     if hop.ip is None:
         return is_within_one_system(hop)
-    if is_private(hop.ip):
+    if hop.authenticated or is_private(hop.ip):
         return _handed_in_inside(hop, domain)
     name = confirmed_name(hop)
     return name is not None and registered_domain(name) == domain and not looks_like_a_line(name, hop.ip)
@@ -64,7 +65,7 @@ def _handed_in_inside(hop: Hop, domain: str) -> bool:
         return False
     if NO_CLIENT in hop.defects:
         return LOCAL_USER in hop.defects
-    if hop.ip is None or not is_private(hop.ip):
-        return False
+    if hop.ip is None or hop.authenticated:
+        return hop.authenticated
     named = NAME_FORGED not in hop.defects and registered_domain(hop.rdns) == domain
-    return hop.authenticated or named
+    return named and is_private(hop.ip)

@@ -167,6 +167,7 @@ OUTSIDE = outside()
     [
         ("hanako@example.net", "see below", INTERNAL),
         ("hanako@sub.example.net", "see below", LOGGED_IN),
+        ("hanako@sub.example.net", "see below", ROAMING),
         ("friend@example.org", "転送: offer", INTERNAL),
         ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", INTERNAL),
     ],
@@ -203,14 +204,15 @@ def test_a_message_of_strangers_with_a_message_inside_is_reported_itself() -> No
         outside("mail.example.net", "(unknown [172.17.0.1])"),
         outside("mail.example.net with ESMTPSA"),
         OUTSIDE + INTERNAL,
+        ROAMING.replace("mail.example.net", "mail.freemail.example"),
+        outside() + ROAMING,
         PRIVATE,
-        ROAMING,
         "",
     ],
 )
 def test_a_forward_that_may_be_from_outside_is_for_a_person(sender: str, subject: str, head: str) -> None:
     """Spam likes to bear the recipient's own address and to greet with his name: its inside must not be taken for what
-    is reported. Nor is a private address proof (a NAT), nor a log-in from anywhere (a provider of mailboxes)."""
+    is reported. Nor is a private address proof (a NAT), nor a log-in at somebody else's host."""
     doubtful = multipart(attached(SPAM), sender=sender, subject=subject, head=head)
     report = parse(multipart(attached(doubtful)))
     assert subjects(report) == [subject]
