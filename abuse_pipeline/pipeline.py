@@ -25,8 +25,8 @@ from abuse_pipeline.compose import (
 )
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.model import (
+    Disposition,
     Finding,
-    HolderKind,
     IPAddress,
     JudgedIncident,
     Outgoing,
@@ -40,6 +40,8 @@ from abuse_pipeline.store import Store, UnitOfWork
 from abuse_pipeline.store.records import CaseFact, CaseRecord, Claim, QueuedNotice, Result
 
 _DAY = timedelta(days=1)
+# Where a person has yet to decide, the address may be the reporter's own server: nobody is asked about a reporter.
+_WORTH_ASKING = (Disposition.NOTIFY_CUSTOMER, Disposition.REFER_ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _file(assessment: Assessment, unit: UnitOfWork, desk: Desk) -> tuple[CaseRec
             # A customer who reports himself must not unlock what the notice tells of the others.
             independent = not belongs_to(desk.table.customers[case.customer], assessment.reporter)
             unit.add_incident(position, judged, case.id, fact_of(judged), independent)
-        if judged.origin.ip is not None and judged.holder.kind is not HolderKind.GROUP:
+        if judged.origin.ip is not None and judged.decision.disposition in _WORTH_ASKING:
             unit.want_lookup(judged.origin.ip)
     return tuple(cases.get(position) for position in range(len(incidents)))
 

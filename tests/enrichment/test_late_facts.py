@@ -114,3 +114,16 @@ async def test_a_source_that_is_down_only_means_a_missing_fact(world: World, reg
     text = world.text_of(reply)
     assert CONTACT not in text
     assert "WHOIS" in text
+
+
+@pytest.mark.parametrize(
+    ("sample", "asked"),
+    [("elsewhere.eml", 1), ("exim.eml", 1), ("two-holders.eml", 0), ("group-company.eml", 0), ("headers-only.eml", 1)],
+)
+async def test_nobody_is_asked_while_a_person_has_to_decide(world: World, sample: str, asked: int) -> None:
+    """Where the chain is in doubt, the address may be the reporter's own server."""
+    raw = (ROOT / "samples" / "forwarded_attachment" / sample).read_bytes()
+    world.store.accept([Arrival(Channel.CLI, Envelope(), raw, world.now)])
+    (claim,) = world.store.claim("test", 1, timedelta(minutes=1))
+    process(claim, world.store, world.desk, world.clock)
+    assert len(world.store.wanted_lookups(10)) == asked
