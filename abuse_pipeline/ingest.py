@@ -159,7 +159,7 @@ def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Documen
     """
     store, desk = worker.store, worker.desk
     record = store.submission(accepted.submission)
-    cases = tuple(incident.case for incident in store.incidents_of_submission(accepted.submission))
+    cases = store.cases_of_submission(accepted.submission)
     shown = Assessment(None, record.format, record.language, None, record.disposition or Disposition.STAFF, ())
     if cases:
         now = worker.clock()
@@ -176,7 +176,6 @@ def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Documen
     )
     outgoing = [
         (sent.id, Outgoing(sent.kind, b"", sent.state, sent.reason))
-        for sent in store.outgoing()
-        if accepted.submission in sent.submissions
+        for sent in store.outgoing(submission=accepted.submission)
     ]
     return report_document(labels, shown, outgoing, desk.settings.provider.zone)

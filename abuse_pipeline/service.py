@@ -24,6 +24,7 @@ from abuse_pipeline.intake.smtp import start_smtp
 from abuse_pipeline.intake.spool import Spool
 from abuse_pipeline.late_facts import add_late_facts
 from abuse_pipeline.store import Store
+from abuse_pipeline.worker import place_of
 
 log = logging.getLogger("abuse.service")
 
@@ -116,6 +117,10 @@ def _gather_until(desk: Desk, store: Store, clock: Clock, over: threading.Event)
         except AbuseError as error:
             # Late facts are a courtesy: when the store or a source is down, the service goes on without them.
             log.warning("%s", error)
+            done = 0
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a defect here must not end the look-ups for good
+            # Unhandled, it would be printed with its text, which may quote a report; class and place are enough.
+            log.error("looking facts up broke (%s %s)", type(error).__name__, place_of(error))
             done = 0
         if not done:
             over.wait(_LATE_FACTS_SECONDS)

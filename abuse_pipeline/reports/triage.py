@@ -137,14 +137,7 @@ def triage_document(report: TriageReport) -> dict[str, Any]:
         "submissions": report.submissions,
         "by": list(report.by),
         "groups": report.groups.to_dicts(),
-        "staff": [
-            {
-                **row,
-                "received_at": utc_text(row["received_at"]),
-                "received_at_local": local_text(row["received_at"], zone),
-            }
-            for row in report.staff
-        ],
+        "staff": [_staff_item(row, zone) for row in report.staff],
         **cases_document(report.cases),
         "held": outbox_document(report.held)["outbox"],
     }

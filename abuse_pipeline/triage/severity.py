@@ -33,9 +33,3 @@ _BY_CATEGORY = {
 def severity_of(category: str, type: str) -> Severity:
     """Severity of one incident by its XARF v4 *category* and *type*; an unknown kind is MEDIUM, never hidden as LOW."""
     return _BY_TYPE.get((category, type)) or _BY_CATEGORY.get(category, Severity.MEDIUM)
-
-
-def worst(severities: list[Severity]) -> Severity:
-    """The highest of *severities*, LOW when there are none."""
-    order = list(Severity)
-    return max(severities, key=order.index, default=Severity.LOW)

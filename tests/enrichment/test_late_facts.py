@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 from servers import RdapReply, RdapServer, rdap_server, shapes
 
+from abuse_pipeline import service
 from abuse_pipeline.desk import Desk, build_desk
 from abuse_pipeline.late_facts import add_late_facts
 from abuse_pipeline.model import Channel, Envelope
@@ -127,3 +129,23 @@ async def test_nobody_is_asked_while_a_person_has_to_decide(world: World, sample
     (claim,) = world.store.claim("test", 1, timedelta(minutes=1))
     process(claim, world.store, world.desk, world.clock)
     assert len(world.store.wanted_lookups(10)) == asked
+
+
+def test_a_defect_in_the_look_ups_is_logged_without_its_text_and_they_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    over, calls = threading.Event(), 0
+
+    async def broken(*_: object) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            over.set()
+        raise ValueError("taro@reporter.example")
+
+    monkeypatch.setattr(service, "add_late_facts", broken)
+    monkeypatch.setattr(service, "_LATE_FACTS_SECONDS", 0.01)
+    service._gather_until(world.desk, world.store, world.clock, over)
+    assert calls == 2
+    assert "ValueError" in caplog.text
+    assert "taro" not in caplog.text
