@@ -15,7 +15,8 @@ from typing import Final
 from abuse_pipeline.model import Hop, IPAddress, Moment
 from abuse_pipeline.networks.addresses import parse_address as _parse_address
 from abuse_pipeline.trace.dates import parse_date
-from abuse_pipeline.trace.dialects import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect, dialect_of
+from abuse_pipeline.trace.dialects import dialect_of
+from abuse_pipeline.trace.dialects.shapes import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect
 
 LONGEST_FIELD: Final = 65_536
 

@@ -1,11 +1,7 @@
-"""How the various MTAs write the FROM clause of a Received field: data, one row each.
+"""The shapes in which MTAs write the client of a Received field, and what a dialect is made of.
 
-A row says by which mark in the BY clause the dialect is known, in which shapes it writes its client, and whether the
-client's name in it was looked up *and* confirmed (then it cannot be chosen by the client). A shape matches the
-whole clause or not at all, so nothing that a client put into its HELO can move the address: text in the wrong place
-matches no shape and the address stays unread. To add a dialect, add a row and a file in tests/trace/dialects/.
-
-Sources: RFC 5321 section 4.4; the documentation and source of each MTA; FACTS B5.
+A shape matches the whole FROM clause or not at all, so nothing that a client put into its HELO can move the address:
+text in the wrong place matches no shape and the address stays unread.
 """
 
 from __future__ import annotations
@@ -84,58 +80,12 @@ class Dialect:
     alone_is_peer: bool = False
 
 
-def _mark(pattern: str) -> re.Pattern[str]:
+def mark(pattern: str) -> re.Pattern[str]:
+    """What a BY clause begins with; letters of either case."""
     return re.compile(pattern, re.ASCII | re.IGNORECASE)
 
 
-_HOST: Final = r"\S{1,300} "
-_BEFORE_ADDRESSES: Final = r"[^<>@]{0,400}?"
+HOST: Final = r"\S{1,300} "
+"""The host in the BY clause."""
+BEFORE_ADDRESSES: Final = r"[^<>@]{0,400}?"
 """Software names count only before the first mail address: what follows may have been chosen by the sender."""
-
-DIALECTS: Final = (
-    Dialect("postfix", "(Postfix", _mark(rf"{_HOST}\(Postfix\b"), (PAREN,), confirmed_names=True),
-    Dialect(
-        "exim",
-        "(Exim",
-        _mark(rf"{_HOST}{_BEFORE_ADDRESSES}\(Exim\b"),
-        (EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET),
-        confirmed_names=True,
-        alone_is_peer=True,
-    ),
-    Dialect("sendmail", "(8.", _mark(rf"{_HOST}\(8\.\d"), (PAREN,), confirmed_names=True),
-    Dialect(
-        "exchange", "with ", _mark(rf"{_HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)
-    ),
-    Dialect("smtpsvc", "SMTPSVC", _mark(rf"{_HOST}with Microsoft SMTPSVC"), (PAREN,)),
-    Dialect(
-        "google", ".com with ", _mark(r"(?:mx|smtp|smtp-relay|aspmx)\.(?:google|gmail)\.com with "), (PAREN, ALONE)
-    ),
-    Dialect(
-        "yahoo web", " HTTP", _mark(rf"{_HOST}(?:via|with) HTTP"), (WEBMAIL, PAREN, ALONE, BARE), alone_is_peer=True
-    ),
-    Dialect(
-        "messagelabs", "id ", _mark(rf"{_HOST}id [0-9A-F]{{2}}/"), (PAREN, QMAIL, EXIM_NAMELESS), alone_is_peer=True
-    ),
-    Dialect("mdaemon", "(MDaemon", _mark(rf"{_HOST}{_BEFORE_ADDRESSES}\(MDaemon"), (PAREN, BRACKET_AFTER, BARE)),
-    Dialect("smail", "Smail", _mark(rf"{_HOST}\([^()]{{0,60}}Smail3"), (FROM_BRACKET, PAREN)),
-    Dialect("xmail", "[XMail", _mark(rf"{_HOST}with \[XMail"), (BARE,)),
-    Dialect(
-        "communigate", "(CommuniGate", _mark(rf"{_HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True
-    ),
-    Dialect("fetchmail", "with ", _mark(rf"{_HOST}with (?:IMAP|POP)"), (BRACKET_AFTER, PAREN, BARE, ALONE)),
-)
-
-GENERIC: Final = Dialect(
-    "unknown software",
-    "",
-    None,
-    (PAREN, EXIM, QMAIL, BARE, ACCOUNT, WEBMAIL, EXIM_NAMELESS, BRACKET_AFTER, NAME_AND_BARE, QMAIL_SAME, ALONE),
-)
-
-
-def dialect_of(by_clause: str) -> Dialect:
-    """The dialect whose mark *by_clause* (what follows `by `) bears, or the generic one."""
-    for dialect in DIALECTS:
-        if dialect.word in by_clause and dialect.mark is not None and dialect.mark.match(by_clause):
-            return dialect
-    return GENERIC
