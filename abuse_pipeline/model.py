@@ -216,6 +216,19 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature of a well-known relay that verifies over the message as we have it: DKIM (RFC 6376) or ARC (RFC 8617).
+
+    remote_ip: for ARC, the one client address that the relay's sealed Authentication-Results name; else None.
+    """
+
+    kind: Literal["dkim", "arc"]
+    domain: str
+    selector: str
+    remote_ip: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedHop:
     """A hop with what the tracer makes of it, and why."""
 

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from abuse_pipeline.errors import ConfigurationError
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
-from abuse_pipeline.trace.domains import plain_host
+from abuse_pipeline.trace.domains import plain_host, registered_domain
 from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED
 
-_KEYS: Final = ("name", "names", "networks", "inside", "stamps", "vouches")
-_VOUCHES: Final = ("received",)
+_KEYS: Final = ("name", "names", "networks", "inside", "stamps", "signs", "vouches")
+_RECEIVED: Final = "received"
+CLIENT_FIELDS: Final = ("x-originating-ip", "x-source-ip", "x-sender-ip", "x-client-ip", "x-remote-ip", "x-origin-ip")
+"""Fields in which webmail names the user's address; no standard, and anybody can write them."""
 _PATTERN: Final = re.compile(r"(?:\*\.|[a-z0-9-]*\*[a-z0-9-]*\.)?(?:[a-z0-9-]+\.)+[a-z0-9-]+", re.ASCII)
 
 
@@ -25,8 +27,10 @@ class KnownRelay:
 
     names: patterns of confirmed names (`*` stands for anything in front) and networks: how its relays appear to others.
     inside: networks with which its own hosts record each other; never somebody else's. stamps: registered domains
-    with which its hosts sign their fields (BY). vouches: "received" when what its own Received fields record about
-    their client can be believed; a provider that strips or rewrites them vouches for nothing.
+    with which its hosts sign their fields (BY). signs: registered domains of its DKIM and ARC signatures. vouches:
+    "received" when what its own Received fields record about their client can be believed, and the names of the fields,
+    lower-case, in which it states its user's address and never lets a user write them; a provider that strips or
+    rewrites its clients' addresses vouches for nothing.
     """
 
     name: str
@@ -34,7 +38,13 @@ class KnownRelay:
     networks: tuple[IPNetwork, ...] = ()
     inside: tuple[IPNetwork, ...] = ()
     stamps: frozenset[str] = frozenset()
+    signs: frozenset[str] = frozenset()
     vouches: frozenset[str] = frozenset()
+
+    @property
+    def shows_clients(self) -> bool:
+        """Whether what its Received fields say of their client is believed."""
+        return _RECEIVED in self.vouches
 
     def sent_as(self, hop: Hop) -> bool:
         """Whether the client that *hop* recorded is a relay of this provider: by address, or by a confirmed name."""
@@ -90,10 +100,17 @@ def _relay(entry: dict[str, Any], where: str, problems: list[str]) -> KnownRelay
     texts = {key: _texts(entry, key, where, problems) for key in _KEYS[1:]}
     if not texts["names"] and not texts["networks"]:
         problems.append(f"{where}: give `names` or `networks`, else nothing is ever recognised as this provider's")
-    for word in texts["vouches"]:
-        if word not in _VOUCHES:
-            problems.append(f"{where}: vouches: {word!r} is not known; {_VOUCHES[0]!r} is")
-    if "received" in texts["vouches"] and not texts["stamps"]:
+    problems += [
+        f"{where}: vouches: {word!r} is not known; it is 'received' or one of {', '.join(CLIENT_FIELDS)}"
+        for word in texts["vouches"]
+        if word not in (_RECEIVED, *CLIENT_FIELDS)
+    ]
+    problems += [
+        f"{where}: signs: {text!r} is no registered domain; write it like 'example.jp'"
+        for text in texts["signs"]
+        if registered_domain(text) != text.lower()
+    ]
+    if _RECEIVED in texts["vouches"] and not texts["stamps"]:
         problems.append(f"{where}: stamps: needed where the provider vouches for its Received fields")
     return KnownRelay(
         name,
@@ -101,6 +118,7 @@ def _relay(entry: dict[str, Any], where: str, problems: list[str]) -> KnownRelay
         _networks(texts["networks"], f"{where}: networks", problems),
         _networks(texts["inside"], f"{where}: inside", problems),
         frozenset(text.lower() for text in texts["stamps"]),
+        frozenset(text.lower() for text in texts["signs"]),
         frozenset(texts["vouches"]),
     )
 

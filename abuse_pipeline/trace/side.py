@@ -15,6 +15,7 @@ from typing import Final
 
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
 from abuse_pipeline.networks.addresses import is_documentation, parse_address, special_use, unwrap
+from abuse_pipeline.trace.beside import Beside, for_domain
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
 from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED, NO_CLIENT
 from abuse_pipeline.trace.relays import KnownRelay, confirmed_name
@@ -35,9 +36,11 @@ _SUBSCRIBER_LINE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RecipientSide:
-    """domains: registered domains of the reporter and of the recipients, lower-case."""
+    """domains: registered domains of the reporter and of the recipients, lower-case. learned: hosts that stand in front
+    of their mailboxes, as earlier reports taught (`learning`)."""
 
     domains: frozenset[str] = frozenset()
+    learned: frozenset[IPAddress] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,11 @@ def is_internal_name(host: str | None) -> bool:
 class Household:
     """The recipient's hosts as the walk from the top learns them. Mutable: it lives for one walk."""
 
-    def __init__(self, side: RecipientSide, rules: TraceRules) -> None:
+    def __init__(self, side: RecipientSide, rules: TraceRules, evidence: Beside) -> None:
         self._reporter = side.domains
+        self._learned = side.learned
+        self._evidence = evidence
+        self._asked_for: set[str] = set()
         self._domains = set(side.domains)
         self._hosts: set[str] = set()
         self._named = False
@@ -119,6 +125,18 @@ class Household:
         domain = stamp_domain(hop.by)
         if domain is not None:
             self._domains.add(domain)
+        self._domains |= self._delivered(hop)
+
+    def _delivered(self, hop: Hop) -> frozenset[str]:
+        """Domains that the recipient's own hosts name as the mailbox's, down to *hop*: two writings must agree.
+
+        FOR alone is not enough: on a shared host it can be a stranger's alias that leads to the recipient's mailbox.
+        Nor are the fields alone: a program may have sorted them, and then the sender wrote those that stand on top.
+        """
+        asked = for_domain(hop)
+        if asked is not None:
+            self._asked_for.add(asked)
+        return frozenset(self._asked_for & ({self._evidence.delivered_to} | self._evidence.results_above(hop)))
 
     def stamped(self, hop: Hop, above: Hop | None) -> bool:
         """Whether *hop* can have been stamped by a host of the household that handed it to *above*."""
@@ -179,6 +197,17 @@ class Household:
         if name is None or domain is None or domain not in self._domains or looks_like_a_line(name, hop.ip):
             return None
         return f"{name} (confirmed) is in {domain}, the recipient's domain"
+
+    def learned_client(self, hop: Hop) -> str | None:
+        """Why the public client of *hop* is passed over on what earlier reports taught; None when it is not.
+
+        An address of ours is never passed over: a customer must not become the recipient's by sending much.
+        """
+        if hop.ip is None or hop.ip not in self._learned or self._rules.managed(hop.ip):
+            return None
+        if self._rules.is_own_relay(hop.ip) or self._rules.relay_of(hop) is not None:
+            return None
+        return f"earlier reports show that {hop.ip} stands in front of the recipient's mailboxes"
 
     def doubt(self, hop: Hop, below: Hop | None) -> str | None:
         """Why it cannot be told whether the public client of *hop* is the recipient's own server or the other side.
