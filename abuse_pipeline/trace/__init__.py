@@ -1,5 +1,6 @@
 """Where a mail came from, and why we believe it: Received fields -> hops -> origin (DESIGN.md, "Trace")."""
 
+from abuse_pipeline.trace.beside import Beside, beside
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
 from abuse_pipeline.trace.domains import registered_domain
 from abuse_pipeline.trace.inside import stayed_inside
@@ -9,10 +10,12 @@ from abuse_pipeline.trace.relays import KnownRelay, load_relays
 from abuse_pipeline.trace.side import RecipientSide, TraceRules
 
 __all__ = [
+    "Beside",
     "KnownRelay",
     "RecipientSide",
     "TraceRules",
     "UnreadableTime",
+    "beside",
     "find_origin",
     "load_relays",
     "parse_date",
