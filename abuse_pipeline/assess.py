@@ -15,6 +15,7 @@ from abuse_pipeline.desk import Desk
 from abuse_pipeline.errors import PluginError, ReportError
 from abuse_pipeline.mail import Mail, read_mail
 from abuse_pipeline.model import (
+    Confidence,
     Disposition,
     Envelope,
     Finding,
@@ -195,6 +196,8 @@ def _judge(
 def _holder(origin: Origin, desk: Desk) -> Holder:
     if origin.ip is None:
         return Holder(HolderKind.UNKNOWN, "without an address there is nobody to look up")
+    if origin.confidence is Confidence.CLAIMED:
+        return Holder(HolderKind.UNKNOWN, "an address that is only claimed is held against nobody")
     return desk.table.holder_at(origin.ip, origin.moment, origin.port)
 
 

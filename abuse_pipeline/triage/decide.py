@@ -120,9 +120,12 @@ def _no_origin(matter: _Matter) -> _Ruling | None:
 
 
 def _only_claimed(matter: _Matter) -> _Ruling | None:
-    if matter.origin.confidence in (Confidence.CLAIMED, Confidence.UNKNOWN):
-        return _staff("nothing but an unverified line names this address")
-    return None
+    """Without a chain the reporter can still send one; where a claim is all that the chain gives, a person weighs it."""
+    if matter.origin.confidence not in (Confidence.CLAIMED, Confidence.UNKNOWN):
+        return None
+    if not matter.origin.hops:
+        return _ask("the report carries no Received chain, only a field that anybody can write", Missing.HEADERS)
+    return _staff("nothing but an unverified line names this address")
 
 
 def _not_an_internet_address(matter: _Matter) -> _Ruling | None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from abuse_pipeline.model import Confidence, Incident, Origin, Verdict
-from abuse_pipeline.trace import RecipientSide, TraceRules, find_origin
+from abuse_pipeline.model import Confidence, Incident, Origin, Signature, Verdict
+from abuse_pipeline.trace import Beside, RecipientSide, TraceRules, beside, find_origin
 
 _UTC = "%Y-%m-%d %H:%M UTC"
 
 
-def establish_origin(incident: Incident, side: RecipientSide, rules: TraceRules) -> Origin:
+def establish_origin(
+    incident: Incident, side: RecipientSide, rules: TraceRules, signatures: tuple[Signature, ...] = ()
+) -> Origin:
     """The origin of *incident*: part 3 before part 2 (RFC 5965 section 2g).
 
-    A report without a chain rests on the reporter's own records (`reported`). A chain that is there but cannot be
-    decided is not overruled by a field that the reporter merely wrote.
+    signatures: those of well-known relays that verify over the reported message. A report without a chain rests on the
+    reporter's own records (`reported`). A chain that is there but cannot be decided is not overruled by a field that the
+    reporter merely wrote.
     """
-    received = incident.message.raw_headers("Received") if incident.message else ()
+    message = incident.message
+    received = message.raw_headers("Received") if message else ()
+    evidence = beside(message.all_headers(), signatures) if message else Beside()
     if received:
-        return _with_reported_port(find_origin(received, side, rules), incident)
+        return _with_reported_port(find_origin(received, side, rules, evidence), incident)
     if incident.source_ip is not None:
         return Origin(
             ip=incident.source_ip,
@@ -28,8 +33,8 @@ def establish_origin(incident: Incident, side: RecipientSide, rules: TraceRules)
             port=incident.source_port,
             moment=incident.source_time,
         )
-    if incident.message is not None:
-        return Origin.unknown("the reported message carries no Received field")
+    if message is not None:
+        return find_origin((), side, rules, evidence)
     return Origin.unknown("the report carries neither a message with its headers nor an address")
 
 

@@ -50,7 +50,7 @@ def test_relayed_is_as_good_as_witnessed() -> None:
 
 STAFF = {
     "the parser says so": (replace(SPAM, staff_reason="auth-failure"), ORIGIN, HOLDER),
-    "claimed only": (SPAM, replace(ORIGIN, confidence=Confidence.CLAIMED), HOLDER),
+    "claimed only": (SPAM, replace(ORIGIN, confidence=Confidence.CLAIMED, hops=(hop(Verdict.CLAIMED),)), HOLDER),
     "nobody held it": (SPAM, ORIGIN, replace(HOLDER, customer=None)),
     "too old": (SPAM, replace(ORIGIN, moment=Moment(NOW - timedelta(days=180, seconds=1))), HOLDER),
     "in the future": (SPAM, replace(ORIGIN, moment=Moment(NOW + timedelta(hours=2, seconds=1))), HOLDER),
@@ -78,6 +78,7 @@ ASK = {
     "never left": (SPAM, Origin.unknown("inside", (hop(Verdict.RECIPIENT_SIDE),)), (Missing.ADDRESS,)),
     "what the parser misses": (replace(SPAM, missing=(Missing.ZONE,)), Origin.unknown("none"), (Missing.ZONE,)),
     "no time": (SPAM, replace(ORIGIN, moment=None), (Missing.TIME,)),
+    "claimed without a chain": (SPAM, replace(ORIGIN, confidence=Confidence.CLAIMED), (Missing.HEADERS,)),
 }
 
 
