@@ -120,7 +120,7 @@ def _no_origin(matter: _Matter) -> _Ruling | None:
 
 
 def _only_claimed(matter: _Matter) -> _Ruling | None:
-    """Without a chain the reporter can still send one; where a claim is all that the chain gives, a person weighs it."""
+    """Without a chain the reporter can still send one; where a claim is all that it gives, a person weighs it."""
     if matter.origin.confidence not in (Confidence.CLAIMED, Confidence.UNKNOWN):
         return None
     if not matter.origin.hops:

@@ -17,8 +17,8 @@ def establish_origin(
     """The origin of *incident*: part 3 before part 2 (RFC 5965 section 2g).
 
     signatures: those of well-known relays that verify over the reported message. A report without a chain rests on the
-    reporter's own records (`reported`). A chain that is there but cannot be decided is not overruled by a field that the
-    reporter merely wrote.
+    reporter's own records (`reported`). A chain that is there but cannot be decided is not overruled by a field
+    that the reporter merely wrote.
     """
     message = incident.message
     received = message.raw_headers("Received") if message else ()
