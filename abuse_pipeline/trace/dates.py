@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from abuse_pipeline.model import Moment
@@ -128,7 +129,7 @@ def parse_date(text: str) -> Moment | UnreadableTime:
     usual = _USUAL.fullmatch(text)
     if usual is not None:
         comment = usual["comment"]
-        return _moment({**usual.groupdict(), "half": None}, (comment,) if comment else ())
+        return _usual_moment(usual) or _moment({**usual.groupdict(), "half": None}, (comment,) if comment else ())
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     plain, comments = _without_comments(text)
@@ -142,6 +143,25 @@ def parse_date(text: str) -> Moment | UnreadableTime:
         if found is not None:
             return _moment(found.groupdict(), comments)
     return UnreadableTime("not a date of a known form")
+
+
+def _usual_moment(usual: re.Match[str]) -> Moment | None:
+    """What `_moment` gives for a plain date; None for 24:00, second 60 and whatever has to be refused with a reason."""
+    day, month, year, hour, minute, second, zone, comment = usual.groups()
+    east = _usual_offset(zone, comment)
+    number = _MONTHS.get(month.lower())
+    if isinstance(east, UnreadableTime) or int(year) not in _YEARS or number is None:
+        return None
+    try:
+        return Moment(datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=UTC) - east)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _usual_offset(zone: str, comment: str | None) -> timedelta | UnreadableTime:
+    """`_offset` with a memory: few zones stand in most dates."""
+    return _offset(zone, (comment,) if comment else ())
 
 
 def _without_comments(text: str) -> tuple[str, tuple[str, ...]]:

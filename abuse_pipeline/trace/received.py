@@ -17,6 +17,7 @@ from abuse_pipeline.networks.addresses import parse_address as _parse_address
 from abuse_pipeline.trace.dates import parse_date
 from abuse_pipeline.trace.dialects import dialect_of
 from abuse_pipeline.trace.dialects.shapes import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect
+from abuse_pipeline.trace.usual import UsualField, usual_field
 
 LONGEST_FIELD: Final = 65_536
 
@@ -88,6 +89,9 @@ class _Client:
     defects: tuple[str, ...] = ()
 
 
+_NOBODY: Final = _Client(defects=(NO_CLIENT,))
+
+
 def read_hop(index: int, raw: str) -> Hop:
     """Read the value of one Received field (folding is taken), the *index*-th of its message from the top.
 
@@ -95,7 +99,44 @@ def read_hop(index: int, raw: str) -> Hop:
     """
     if len(raw) > LONGEST_FIELD:
         return Hop(index, raw, defects=(TOO_LONG, UNREADABLE))
-    text = " ".join((raw.translate(_CONTROL) if _HAS_CONTROL.search(raw) else raw).split())
+    if _HAS_CONTROL.search(raw):
+        return _thorough_hop(index, raw, " ".join(raw.translate(_CONTROL).split()))
+    text = " ".join(raw.split())
+    usual = usual_field(text)
+    return (usual and _usual_hop(index, raw, text, usual)) or _thorough_hop(index, raw, text)
+
+
+def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None:
+    """What `_thorough_hop` gives for the same text, from the parts of a usual field; None when that is not certain."""
+    if _AUTHENTICATED.search(text):
+        return None
+    client = _NOBODY
+    if field.client is not None:
+        found = _shaped(field.client, dialect_of(field.by_clause))
+        if found is None or found.ip is None:
+            return None
+        client = found
+    by_user = field.client is None and _USERS_HAND.search(text) is not None
+    moment, date_defect = _stamp(field.date)
+    lone = field.recipient is not None and text.count("@") == 1
+    return Hop(
+        index,
+        raw,
+        helo=client.helo,
+        rdns=client.rdns,
+        ip=client.ip,
+        port=client.port,
+        by=field.by,
+        protocol=field.protocol,
+        queue_id=field.queue_id,
+        authenticated=client.authenticated,
+        stamped_at=moment,
+        defects=(*client.defects, *((LOCAL_USER,) if by_user else ()), *date_defect),
+        envelope_addresses=(field.recipient,) if lone and field.recipient else _mail_addresses(text),
+    )
+
+
+def _thorough_hop(index: int, raw: str, text: str) -> Hop:
     clauses = _clauses(text)
     if clauses is None:
         return Hop(index, raw, defects=(UNREADABLE,), envelope_addresses=_mail_addresses(text))
@@ -220,22 +261,29 @@ def _split_nested(text: str) -> tuple[list[str], str | None, bool]:
 
 def _client(clauses: _Clauses, dialect: Dialect) -> _Client:
     if clauses.client is None:
-        return _Client(defects=(NO_CLIENT,))
+        return _NOBODY
     if UNBALANCED in clauses.defects:
         return _Client(defects=(NO_KNOWN_SHAPE,))
     tokens = _without_chatter(clauses.client)
     if SEVERAL_BY in clauses.defects:
         tokens = _with_one_address(tokens)
-    from_clause = " ".join(tokens)
-    for shape in dialect.shapes:
-        found = shape.fullmatch(from_clause)
-        if found is not None:
-            return _read_client(found, shape, dialect)
+    shaped = _shaped(" ".join(tokens), dialect)
+    if shaped is not None:
+        return shaped
     if not tokens:
         return _Client(defects=(NO_KNOWN_SHAPE,))
     helo = None if tokens[0].startswith("(") else tokens[0]
     recorded = any(_has_address(token) for token in (tokens if helo is None else tokens[1:]))
     return _Client(helo=helo, defects=(NO_KNOWN_SHAPE if recorded else NO_ADDRESS,))
+
+
+def _shaped(from_clause: str, dialect: Dialect) -> _Client | None:
+    """The client, when *from_clause* has one of the shapes of *dialect*."""
+    for shape in dialect.shapes:
+        found = shape.fullmatch(from_clause)
+        if found is not None:
+            return _read_client(found, shape, dialect)
+    return None
 
 
 def _with_one_address(tokens: list[str]) -> list[str]:
@@ -260,25 +308,24 @@ def _without_chatter(client: tuple[str, ...]) -> list[str]:
 
 
 def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect) -> _Client:
-    parts = found.groupdict()
-    ip = _address(parts.get("ip4") or parts["ip"] or "")
-    port = parts.get("port") or parts.get("port_inside") or parts.get("port_after")
-    helo, rdns = parts.get("helo") or None, parts.get("rdns")
+    part = found.groupdict().get
+    ip = _address(part("ip4") or part("ip") or "")
+    helo, rdns, port = part("helo") or None, part("rdns"), part("port") or part("port_inside") or part("port_after")
     if rdns is not None and rdns.lower() in ("unknown", "unverified", "unassigned"):
         rdns = None
-    if shape in (EXIM, NAME_THEN_BRACKET) and helo is None:
+    if helo is None and (shape is EXIM or shape is NAME_THEN_BRACKET):
         helo = rdns
     alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
-    defects = {
-        NOT_AN_ADDRESS: ip is None,
-        NAME_FORGED: rdns is not None and bool(parts.get("forged")),
-        NAME_UNCONFIRMED: rdns is not None and not dialect.confirmed_names,
-        ADDRESS_ALONE: alone and not dialect.alone_is_peer,
-        TWO_ADDRESSES: _has_address(parts.get("more") or ""),
-    }
+    more = part("more")
+    defects = (
+        *((NOT_AN_ADDRESS,) if ip is None else ()),
+        *((NAME_FORGED,) if rdns is not None and part("forged") else ()),
+        *((NAME_UNCONFIRMED,) if rdns is not None and not dialect.confirmed_names else ()),
+        *((ADDRESS_ALONE,) if alone and not dialect.alone_is_peer else ()),
+        *((TWO_ADDRESSES,) if more and _has_address(more) else ()),
+    )
     usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
-    found_defects = tuple(defect for defect, holds in defects.items() if holds)
-    return _Client(helo, rdns, ip, usable_port, bool(parts.get("auth")), found_defects)
+    return _Client(helo, rdns, ip, usable_port, bool(part("auth")), defects)
 
 
 def _has_address(token: str) -> bool:
@@ -318,5 +365,5 @@ def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:
 def _mail_addresses(text: str) -> tuple[str, ...]:
     if "@" not in text:
         return ()
-    words = (word.strip(".") for word in _SEPARATORS.split(text))
+    words = (word.strip(".") for word in _SEPARATORS.split(text) if "@" in word)
     return tuple(dict.fromkeys(word for word in words if 0 < word.find("@") < len(word) - 1))
