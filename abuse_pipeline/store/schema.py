@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from abuse_pipeline.store.columns import Micros, SafeText, VaultText
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a store at this revision opens without loading Alembic."""
 
 metadata = MetaData(
@@ -171,6 +171,14 @@ wanted_lookups = Table(
     Column("wanted_at", Micros, nullable=False),
 )
 
+# DNS names of signing keys that are to be looked up.
+wanted_keys = Table(
+    "wanted_keys",
+    metadata,
+    Column("name", SafeText, primary_key=True),
+    Column("wanted_at", Micros, nullable=False),
+)
+
 vault_messages = Table(
     "vault_messages",
     metadata,
@@ -213,6 +221,22 @@ vault_traces = Table(
     Column("incident", SafeText, ForeignKey("incidents.id"), primary_key=True),
     Column("trace", VaultText, nullable=False),
 )
+
+# Which host handed the mail of a reporter's organisation over, one row a report. The organisation is a keyed token.
+vault_recipient_relays = Table(
+    "vault_recipient_relays",
+    metadata,
+    Column("submission", SafeText, ForeignKey("submissions.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("domain", SafeText, nullable=False),
+    # As whom the reporter counts among the independent ones; see `UnitOfWork.record_sighting`.
+    Column("reporter", SafeText, nullable=False),
+    Column("relay", SafeText, nullable=False),
+    Column("client", SafeText),
+    Column("seen_at", Micros, nullable=False),
+    PrimaryKeyConstraint("submission", "position"),
+)
+Index("ix_vault_recipient_relays_domain", vault_recipient_relays.c.domain, vault_recipient_relays.c.seen_at)
 
 vault_outgoing = Table(
     "vault_outgoing",

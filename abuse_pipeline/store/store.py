@@ -9,9 +9,10 @@ from abuse_pipeline.store.identities import Identities
 from abuse_pipeline.store.outbox import Outbox
 from abuse_pipeline.store.queue import Queue
 from abuse_pipeline.store.reading import Reading
+from abuse_pipeline.store.wanted_keys import WantedKeys
 
 
-class Store(Accepting, Queue, Cases, Outbox, Findings, Identities, Reading):
+class Store(Accepting, Queue, Cases, Outbox, Findings, Identities, Reading, WantedKeys):
     """Made by `open_store`. Thread-safe; belongs to the process that opened it (open another one after a fork).
 
     Every method may raise StoreUnavailable. Texts that people write (reasons, notes) are stored as given.

@@ -56,7 +56,7 @@ def test_a_planted_identity_is_in_the_vault_only(store: Store) -> None:
         "vault_outgoing",
     }
     empty = {name for name, rows in found.items() if rows == "[]"}
-    assert empty == {"lookup_cache", "wanted_lookups"}, "every other table took part"
+    assert empty == {"lookup_cache", "wanted_lookups", "wanted_keys", "vault_recipient_relays"}, "all others took part"
 
 
 def test_no_plain_hash_of_an_address_leaves_the_vault(store: Store) -> None:
