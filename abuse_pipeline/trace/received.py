@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
 from abuse_pipeline.model import Hop, IPAddress, Moment
@@ -48,7 +49,7 @@ _CHATTER: Final = re.compile(
     re.IGNORECASE,
 )
 _AUTHENTICATED: Final = re.compile(
-    r"\((?:(?:smtp |esmtp |sasl )?auth(?:enticated|:| )|account |SquirrelMail auth|user=)(?!.{0,20}\bnone\b)",
+    r"\((?:(?:smtp |esmtp |sasl )?auth(?:enticated)?(?=[ :)])|account |SquirrelMail auth|user=)(?!.{0,20}\bnone\b)",
     re.IGNORECASE,
 )
 _LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|HTTPREST", re.IGNORECASE)
@@ -347,12 +348,26 @@ def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
 
 
 def _logged_in(protocol: str | None, via: str | None, clauses: _Clauses) -> bool:
+    if SEVERAL_BY in clauses.defects:
+        return False
     if protocol is not None and _LOGGED_IN.fullmatch(protocol.split(" ", 1)[0]):
         return True
     web = any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
-    return web or any(
-        _AUTHENTICATED.match(token) for token in (*(clauses.client or ()), *clauses.by) if token[0] == "("
-    )
+    return web or any(_AUTHENTICATED.match(remark) for remark in _remarks(clauses))
+
+
+def _remarks(clauses: _Clauses) -> list[str]:
+    """The comments that only the MTA can have written: behind the client's address, and before any mail address.
+
+    HELO, ident, the client's name and the envelope may say anything, `(authenticated)` too.
+    """
+    client = clauses.client or ()
+    comments = [token for token in client if token[0] == "("]
+    if any(_AUTHENTICATED.match(token) for token in comments):
+        behind = max((at for at, token in enumerate(client) if at and _has_address(token)), default=len(client)) + 1
+        comments = [token for token in client[behind:] if token[0] == "("]
+    by = takewhile(lambda token: token[0] == "(" or "@" not in token, clauses.by)
+    return [*comments, *(token for token in by if token[0] == "(")]
 
 
 def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:

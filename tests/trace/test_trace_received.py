@@ -44,6 +44,35 @@ def test_a_line_gives_its_fields(case: dict[str, Any]) -> None:
         assert list(hop.envelope_addresses) == case["addresses"]
 
 
+@pytest.mark.parametrize(
+    "client",
+    [
+        "x (authenticated.evil.example [203.0.113.5])",
+        "x (auth [203.0.113.5])",
+        "x (authenticated@real.example [203.0.113.5])",
+        "x (auth:y@real.example [203.0.113.5])",
+        "x (user=y@real.example [203.0.113.5])",
+        "unknown (HELO x) (authenticated@203.0.113.5)",
+        "unknown (HELO x) (user=y@203.0.113.5)",
+        "x(authenticated) (real.example [203.0.113.5])",
+        "x([192.0.2.4])(authenticated) (real.example [203.0.113.5])",
+        "x (authenticated bits=0)",
+        "x by y with ESMTPA id",
+    ],
+)
+@pytest.mark.parametrize("mark", [" (Postfix)", ""])
+def test_what_the_client_writes_is_no_log_in(client: str, mark: str) -> None:
+    line = f"from {client} by mx.example.jp{mark} with ESMTP id A for <x@y.example>; Fri, 20 Nov 2026 14:03:12 +0900"
+    assert not read_hop(0, line).authenticated
+
+
+def test_a_recipient_is_no_log_in() -> None:
+    recipient = '<"a@b"(authenticated)@c.example>'
+    line = POSTFIX.replace("id A", f"id A for {recipient}").format(helo="x")
+    assert not read_hop(0, line).authenticated
+    assert read_hop(0, POSTFIX.replace(" by", " (Authenticated sender: taro) by").format(helo="x")).authenticated
+
+
 _LINES = [case.values[0]["received"] for case in CASES]  # type: ignore[index]
 
 
