@@ -57,6 +57,19 @@ def pseudonym(key: bytes, address: str, length: int = SHORTEST) -> str:
     return pseudonym_of_hmac(address_hmac(key, address), length)
 
 
+def domain_token(key: bytes, domain: str) -> str:
+    """The name outside of a reporter's registered *domain*: ``D-`` and 16 Crockford characters (80 bits).
+
+    A domain can be guessed as an address can, so it is hashed with the key too, and never comes back.
+
+    >>> domain_token(b"k" * 32, "Example.jp.") == domain_token(b"k" * 32, "example.jp")
+    True
+    """
+    name = canonical_address(domain).rstrip(".")
+    digest = hmac.new(key, b"domain:" + name.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return "D-" + base64.b32encode(digest).decode("ascii").translate(_TO_CROCKFORD)[:16]
+
+
 def thread_token(key: bytes, id: str) -> str:
     """The name under which *id* (a case, an outgoing message) is known outside: 10 Crockford characters.
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from abuse_pipeline.errors import StoreUnavailable
 from abuse_pipeline.model import Identity
-from abuse_pipeline.privacy.pseudonyms import LONGEST, SHORTEST, address_hmac, pseudonym_of_hmac
+from abuse_pipeline.privacy.pseudonyms import LONGEST, SHORTEST, address_hmac, domain_token, pseudonym_of_hmac
 from abuse_pipeline.store import codec
 from abuse_pipeline.store.database import Transaction
 from abuse_pipeline.store.room import Room
@@ -30,6 +30,10 @@ class Identities(Room):
         digest = address_hmac(self._key, address)
         with self._database.reading() as transaction:
             return _known(transaction, digest) or _free_name(transaction, digest)
+
+    def domain_token(self, domain: str) -> str:
+        """What the reporters' registered *domain* is called in `Learning`; it cannot be turned back."""
+        return domain_token(self._key, domain)
 
 
 def keep_identity(transaction: Transaction, key: bytes, identity: Identity | None, now: datetime) -> str | None:

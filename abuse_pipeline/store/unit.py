@@ -32,6 +32,7 @@ from abuse_pipeline.store.cases import case_record
 from abuse_pipeline.store.database import Transaction
 from abuse_pipeline.store.identities import keep_identity
 from abuse_pipeline.store.ids import IdMaker
+from abuse_pipeline.store.learning import keep_sighting
 from abuse_pipeline.store.records import CaseFact, CaseRecord, OutgoingKind, QueuedNotice, Result
 from abuse_pipeline.store.room import add_history, chunks
 from abuse_pipeline.store.schema import (
@@ -45,6 +46,7 @@ from abuse_pipeline.store.schema import (
     vault_traces,
     wanted_lookups,
 )
+from abuse_pipeline.trace.learning import Passage
 
 DESK = "desk"
 """Who acted, when it was the program."""
@@ -60,12 +62,13 @@ class UnitOfWork:
         self, transaction: Transaction, submission: Submission, now: datetime, key_and_ids: tuple[bytes, IdMaker]
     ) -> None:
         self._transaction = transaction
-        self._submission = submission.id
+        self._submission, self._received_at = submission.id, submission.received_at
         self._key, self._ids = key_and_ids
         self._reporter: str | None = None
         self._voice: str | None = None
         self._recorded = False
         self._wanted: set[str] = set()
+        self._sighted = False
         self.now = now
 
     def record_report(self, result: Result) -> str | None:
@@ -158,6 +161,20 @@ class UnitOfWork:
         self._wanted.add(str(ip))
         mine = and_(incidents.c.submission == self._submission, incidents.c.origin_ip == str(ip))
         self._transaction.run(update(incidents).where(mine).values(awaits_findings=1))
+
+    def record_sighting(self, position: int, domain_token: str, passage: Passage) -> None:
+        """Keep which host handed over the mail that incident *position* is about, for the domain of the reporter
+        (`Store.domain_token`); see `Store.sightings_of`. It counts for the day on which the report came in.
+
+        A report speaks once: only the first call counts. ``taro+a@`` and ``taro+b@`` are one reporter; of the unnamed
+        nothing is kept.
+        """
+        if self._sighted or self._voice is None:
+            return
+        row = {"submission": self._submission, "position": position, "domain": domain_token}
+        row |= {"reporter": self._voice, "seen_at": self._received_at}
+        keep_sighting(self._transaction, row, passage)
+        self._sighted = True
 
     def keep_needles(self, needles: str) -> None:
         """Put the needles of this submission into the vault, as `privacy.needles_to_json` wrote them."""
