@@ -81,6 +81,16 @@ CASES = {
         "192.0.2.7",
         verdicts=["handover", "broken"],
     ),
+    "time runs backwards past a hop without a date": Case(
+        [
+            f"from mx.reporter.example ([10.1.2.3]) by store.reporter.example (Dovecot) with LMTP id 1; {at(5)}",
+            "from mx.reporter.example ([127.0.0.1]) by mx.reporter.example (amavisd-new, port 10024) with ESMTP id 1",
+            customer().replace("14:03", "23:03"),
+        ],
+        None,
+        witness=None,
+        verdicts=["recipient_side", "recipient_side", "broken"],
+    ),
     "HELO is the recipient's own name": Case(
         [customer().replace("from pc", "from mx.reporter.example"), forged("mx.reporter.example")], "192.0.2.7"
     ),

@@ -8,11 +8,12 @@ field below the handover. Addresses that only a forger ever writes are in `FORGE
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from chain_stamps import CONFIRMING, STAMPS, Peer, postfix
 
 from abuse_pipeline.model import IPAddress
 from abuse_pipeline.trace import RecipientSide, TraceRules, load_relays
@@ -33,6 +34,13 @@ vouches = ["received"]
 name = "Sender Service"
 names = ["*.out.sendersvc.example"]
 networks = ["198.51.100.192/27"]
+
+[[relay]]
+name = "Web Mail"
+names = ["web-*.webmail.example"]
+networks = ["198.51.100.224/27"]
+stamps = ["webmail.example"]
+vouches = ["received", "x-originating-ip"]
 """
 
 
@@ -46,60 +54,18 @@ def rules() -> TraceRules:
 
 
 @dataclass(frozen=True)
-class Peer:
-    """A client as the host that accepts its mail sees it. `name` is confirmed, `claimed_name` is only its PTR record."""
-
-    ip: IPAddress
-    helo: str
-    name: str | None = None
-    claimed_name: str | None = None
-
-
-@dataclass(frozen=True)
 class Chain:
-    received: list[str]
+    """fields: the header block, newest first. truth: whence it came."""
+
+    fields: list[tuple[str, str]]
     side: RecipientSide
     truth: IPAddress | None
     forged: bool
     kind: str
 
-
-def _literal(ip: IPAddress) -> str:
-    return f"IPv6:{ip}" if isinstance(ip, IPv6Address) else str(ip)
-
-
-def postfix(peer: Peer, by: str, when: str) -> str:
-    return f"from {peer.helo} ({peer.name or 'unknown'} [{_literal(peer.ip)}])\n\tby {by} (Postfix) with ESMTP id 4F1\n\tfor <a@b.example>; {when} (JST)"
-
-
-def exim(peer: Peer, by: str, when: str) -> str:
-    rest = f"by {by} with esmtps (TLS1.3) (Exim 4.96)\n\t(envelope-from <x@y.example>) id 1u1; {when}"
-    if peer.name is None:
-        return f"from [{peer.ip}] (helo={peer.helo})\n\t{rest}"
-    return f"from {peer.name} ([{peer.ip}]:4025 helo={peer.helo})\n\t{rest}"
-
-
-def sendmail(peer: Peer, by: str, when: str) -> str:
-    doubt = " (may be forged)" if peer.name is None and peer.claimed_name else ""
-    name = peer.name or peer.claimed_name
-    return f"from {peer.helo} ({name + ' ' if name else ''}[{_literal(peer.ip)}]{doubt})\n\tby {by} (8.15.2/8.15.2) with ESMTP id g6; {when}"
-
-
-def qmail(peer: Peer, by: str, when: str) -> str:
-    return f"from {peer.name or peer.claimed_name or 'unknown'} (HELO {peer.helo}) ({peer.ip})\n  by {by} with SMTP; {when}"
-
-
-def exchange(peer: Peer, by: str, when: str) -> str:
-    return f"from {peer.helo} ({peer.ip}) by\n {by} (10.9.0.2) with Microsoft SMTP\n Server id 15.1.2507.39; {when}"
-
-
-def plain(peer: Peer, by: str, when: str) -> str:
-    return f"from {peer.helo} ({peer.name or peer.claimed_name or 'unknown'} [{_literal(peer.ip)}]) by {by} with ESMTP id 77; {when}"
-
-
-Stamp = Callable[[Peer, str, str], str]
-STAMPS: tuple[Stamp, ...] = (postfix, exim, sendmail, qmail, exchange, plain)
-CONFIRMING: tuple[Stamp, ...] = (postfix, exim, sendmail)
+    @property
+    def received(self) -> list[str]:
+        return [value for name, value in self.fields if name == "Received"]
 
 
 class Maker:
@@ -113,13 +79,58 @@ class Maker:
         """One chain, top first."""
         self.clock = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
         domain = self.random.choice(["reporter.example", "kaisha.co.jp", "uni.ac.jp"])
-        inner, border = self._recipient(domain)
-        kind = self.random.choice(["direct", "direct", "own relay", "big mail", "sender service"])
-        forged = self.random.random() < 0.6
-        handover, below, truth = getattr(self, "_" + kind.replace(" ", "_"))(border, domain, forged)
-        tail = self._forged_tail(domain) if forged else self._honest_tail(kind)
+        kinds = ["direct", "direct", "own relay", "big mail", "sender service", "web mail", "alias"]
+        kind = self.random.choice(kinds)
+        forged = kind == "alias" or self.random.random() < 0.6
         side = RecipientSide(frozenset({domain} if self.random.random() < 0.8 else ()))
-        return Chain([*inner, handover, *below, *tail], side, truth, forged, kind)
+        if kind == "alias":
+            side = RecipientSide()
+            above, border = self._shared_host(domain)
+        elif self.random.random() < 0.2:
+            side = RecipientSide()
+            above, border = self._hosted_mailbox(domain)
+        else:
+            inner, border = self._recipient(domain)
+            above = _received(inner)
+        handover, below, truth = getattr(self, "_" + kind.replace(" ", "_"))(border, domain, forged)
+        tail = _received(self._forged_tail(domain) if forged else self._honest_tail(kind))
+        planted = self._planted(kind) if forged else []
+        fields = [*above, ("Received", handover), *below, *self._mixed(planted, tail)]
+        return Chain(fields, side, truth, forged, kind)
+
+    def _hosted_mailbox(self, domain: str) -> tuple[list[tuple[str, str]], str]:
+        """The reporter writes from elsewhere; his mailbox is at a hoster, its border host under his own name."""
+        border = f"mx1.{domain}"
+        top = postfix(Peer(ip_address("203.0.113.111"), border, border), "www7.host.example", self._when())
+        confirming = self.random.choice(
+            [
+                ("Delivered-To", f"taro@{domain}"),
+                ("Authentication-Results", f"{border}; spf=fail"),
+                ("ARC-Authentication-Results", f"i=1; {border}; dkim=none"),
+            ]
+        )
+        return [confirming, ("Received", top.replace("a@b.example", f"taro@{domain}"))], border
+
+    def _shared_host(self, domain: str) -> tuple[list[tuple[str, str]], str]:
+        """The forger is a customer of the host on which the mailbox lies, and has an alias that leads to it."""
+        return [("Delivered-To", f"taro@{domain}"), ("X-Original-To", "x@evil.example")], "www7.host.example"
+
+    def _planted(self, kind: str) -> list[tuple[str, str]]:
+        """What a forger puts beside his Received fields. A webmail provider removes what it vouches for."""
+        planted = [
+            ("Delivered-To", "x@evil.example"),
+            ("Authentication-Results", "mail.evil.example; spf=pass"),
+            ("X-Source-IP", str(self._forged_address())),
+            *([] if kind == "web mail" else [("X-Originating-IP", f"[{self._forged_address()}]")]),
+        ]
+        return self.random.sample(planted, self.random.randint(0, len(planted)))
+
+    def _mixed(self, some: list[tuple[str, str]], others: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Both lists in one; the Received fields keep their order."""
+        mixed = list(others)
+        for field in some:
+            mixed.insert(self.random.randint(0, len(mixed)), field)
+        return mixed
 
     def _when(self) -> str:
         self.clock -= timedelta(seconds=self.random.randint(0, 90))
@@ -201,11 +212,11 @@ class Maker:
         line = f"p{self.random.randint(1000, 9999)}.pool.{domain}" if self.random.random() < 0.15 else None
         return Peer(ip, self.random.choice((*names, *hostile)), self.random.choice([line, host, None]), claimed)
 
-    def _direct(self, border: str, domain: str, forged: bool) -> tuple[str, list[str], IPAddress]:
+    def _direct(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
         ip = self._address()
         return self.random.choice(STAMPS)(self._client(ip, domain, forged), border, self._when()), [], ip
 
-    def _own_relay(self, border: str, domain: str, forged: bool) -> tuple[str, list[str], IPAddress]:
+    def _own_relay(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
         relay = Peer(OWN_RELAY, "smtp.hosting.example", "smtp.hosting.example")
         handover = self.random.choice(STAMPS)(relay, border, self._when())
         ip = self._address()
@@ -218,9 +229,9 @@ class Maker:
                 f"from smtp.hosting.example ([127.0.0.1]) by localhost (smtp.hosting.example [127.0.0.1]) (amavisd-new) with ESMTP id P; {self._when()}"
             )
         below.append(postfix(self._client(ip, domain, forged), "smtp.hosting.example", self._when()))
-        return handover, below, ip
+        return handover, _received(below), ip
 
-    def _big_mail(self, border: str, domain: str, forged: bool) -> tuple[str, list[str], IPAddress]:
+    def _big_mail(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
         relay = Peer(
             IPv4Address(f"198.51.100.{self.random.randint(129, 180)}"), "out-3.bigmail.example", "out-3.bigmail.example"
         )
@@ -229,9 +240,28 @@ class Maker:
         client = self._client(ip, domain, forged)
         below = [f"by out-3.bigmail.example with SMTP id k2; {self._when()}"] if self.random.random() < 0.5 else []
         below.append(postfix(client, "smtp.bigmail.example", self._when()))
+        return handover, _received(below), ip
+
+    def _web_mail(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+        relay = Peer(
+            IPv4Address(f"198.51.100.{self.random.randint(224, 250)}"), "web-1.webmail.example", "web-1.webmail.example"
+        )
+        handover = self.random.choice(STAMPS)(relay, border, self._when())
+        ip = self._address()
+        below = [("X-Originating-IP", self.random.choice([str(ip), f"[{ip}]"]))]
+        if self.random.random() < 0.5:
+            below.insert(0, ("Received", f"by web-1.webmail.example with HTTP; {self._when()}"))
         return handover, below, ip
 
-    def _sender_service(self, border: str, domain: str, forged: bool) -> tuple[str, list[str], IPAddress]:
+    def _alias(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+        ip = IPv4Address(f"203.0.113.{self.random.randint(1, 100)}")
+        stamp = self.random.choice(CONFIRMING)
+        handover = stamp(Peer(ip, "mail.evil.example", "mail.evil.example"), border, self._when())
+        forger = Peer(self._forged_address(), "cust.example", "cust.example")
+        below = [("Received", stamp(forger, "mail.evil.example", self._when()))]
+        return handover.replace("a@b.example", "x@evil.example"), below, ip
+
+    def _sender_service(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
         relay = Peer(
             IPv4Address(f"198.51.100.{self.random.randint(193, 220)}"),
             "a1.out.sendersvc.example",
@@ -277,6 +307,10 @@ class Maker:
                 )
             )
         return tail
+
+
+def _received(values: list[str]) -> list[tuple[str, str]]:
+    return [("Received", value) for value in values]
 
 
 def is_forged(ip: IPAddress | None) -> bool:
