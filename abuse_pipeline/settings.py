@@ -147,6 +147,7 @@ class TraceSettings(_Section):
     own_relays: tuple[Network, ...] = ()
     relays: Path | None = None
     max_skew: Duration = timedelta(hours=2)
+    learn_after: Annotated[int, Field(ge=0)] = 5
 
 
 class FeedSettings(_Section):

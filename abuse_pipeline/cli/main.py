@@ -21,6 +21,7 @@ COMMANDS = {
     "triage": ("triage", "triage", "The report for staff: what came in, what is open, worst first."),
     "cases": ("cases", "cases", "The work of staff: list, show, note, assign, close, reopen."),
     "outbox": ("outbox", "outbox", "Notices and replies: list, show, export, approve, hold, retry."),
+    "learned": ("learned", "learned", "Hosts in front of reporters' mailboxes: list, forget."),
     "explain": ("explain", "explain", "The whole path for one report, with reasons; stores nothing."),
     "trace": ("trace", "trace", "The Received chain of a message, hop by hop, and its origin."),
     "lookup": ("lookup", "lookup", "Who held an address at a moment."),
