@@ -8,10 +8,9 @@ address (see `dialects`). A field that can be read two ways is not read: the add
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from typing import Final
+from typing import Final, NamedTuple
 
 from abuse_pipeline.model import Hop, IPAddress, Moment
 from abuse_pipeline.networks.addresses import parse_address as _parse_address
@@ -53,13 +52,14 @@ _AUTHENTICATED: Final = re.compile(
     re.IGNORECASE,
 )
 _LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|HTTPREST", re.IGNORECASE)
+_SAYS_BY: Final = frozenset({"by", "By", "BY", "bY"})
 _KEYWORDS: Final = frozenset({"with", "id", "for", "via"})
 _LOCAL: Final = re.compile(r"\((?:qmail \d+ invoked|nullmailer pid|from )", re.IGNORECASE)
 _USERS_HAND: Final = re.compile(
     r"\(from |\(qmail \d+ invoked by uid|\(Postfix, from userid|\(\S*/Submit\)", re.IGNORECASE
 )
 _LITERAL: Final = re.compile(r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}", re.IGNORECASE)
-_SEPARATORS: Final = re.compile(r"[\s<>()\[\]\"',;:=]+")
+_SEPARATORS: Final = str.maketrans(dict.fromkeys("<>()[]\"',;:=", " "))
 
 
 @lru_cache(maxsize=4096)
@@ -68,8 +68,7 @@ def _address(text: str) -> IPAddress | None:
     return _parse_address(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Clauses:
+class _Clauses(NamedTuple):
     """The parts of a field. Comments keep their brackets; white space is single blanks."""
 
     client: tuple[str, ...] | None
@@ -78,8 +77,7 @@ class _Clauses:
     defects: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Client:
+class _Client(NamedTuple):
     """What the FROM clause says."""
 
     helo: str | None = None
@@ -113,10 +111,10 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         return None
     client = _NOBODY
     if field.client is not None:
-        found = _shaped(field.client, dialect_of(field.by_clause))
-        if found is None or found.ip is None:
+        shaped = _shaped(field.client, dialect_of(field.by_clause))
+        client = shaped or _Client(helo=field.client, defects=(NO_ADDRESS,))
+        if client.ip is None and (shaped is not None or " " in field.client):
             return None
-        client = found
     by_user = field.client is None and _USERS_HAND.search(text) is not None
     moment, date_defect = _stamp(field.date)
     lone = field.recipient is not None and text.count("@") == 1
@@ -183,7 +181,7 @@ def _clauses(text: str) -> _Clauses | None:
         return _Clauses(None, tuple(tokens[1:]), date, defects)
     if first == "from":
         # The word after FROM is the HELO, whatever it is; a BY counts from the second on.
-        places = [at for at, token in enumerate(tokens) if len(token) == 2 and at > 1 and token.lower() == "by"]
+        places = [at for at, token in enumerate(tokens) if token in _SAYS_BY and at > 1]
         end = _dividing_by(tokens, places)
         defects = (*defects, *((SEVERAL_BY,) if len(places) > 1 else ()))
         return _Clauses(tuple(tokens[1:end]), tuple(tokens[end + 1 :]), date, defects)
@@ -318,15 +316,19 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
         helo = rdns
     alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
     more = part("more")
-    defects = (
-        *((NOT_AN_ADDRESS,) if ip is None else ()),
-        *((NAME_FORGED,) if rdns is not None and part("forged") else ()),
-        *((NAME_UNCONFIRMED,) if rdns is not None and not dialect.confirmed_names else ()),
-        *((ADDRESS_ALONE,) if alone and not dialect.alone_is_peer else ()),
-        *((TWO_ADDRESSES,) if more and _has_address(more) else ()),
-    )
+    defects: list[str] = []
+    if ip is None:
+        defects.append(NOT_AN_ADDRESS)
+    if rdns is not None and part("forged"):
+        defects.append(NAME_FORGED)
+    if rdns is not None and not dialect.confirmed_names:
+        defects.append(NAME_UNCONFIRMED)
+    if alone and not dialect.alone_is_peer:
+        defects.append(ADDRESS_ALONE)
+    if more and _has_address(more):
+        defects.append(TWO_ADDRESSES)
     usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
-    return _Client(helo, rdns, ip, usable_port, bool(part("auth")), defects)
+    return _Client(helo, rdns, ip, usable_port, bool(part("auth")), tuple(defects))
 
 
 def _has_address(token: str) -> bool:
@@ -380,5 +382,5 @@ def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:
 def _mail_addresses(text: str) -> tuple[str, ...]:
     if "@" not in text:
         return ()
-    words = (word.strip(".") for word in _SEPARATORS.split(text) if "@" in word)
+    words = (word.strip(".") for word in text.translate(_SEPARATORS).split() if "@" in word)
     return tuple(dict.fromkeys(word for word in words if 0 < word.find("@") < len(word) - 1))

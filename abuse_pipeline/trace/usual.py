@@ -13,38 +13,44 @@ from typing import Final, NamedTuple
 
 _LONGEST: Final = 2_000
 
-_HOST: Final = r"[\w.-]*\w"
-_ADDRESS: Final = r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}(?:%\d{1,5})?"
+# Possessive throughout (`++`): what a part has taken is not given back, so a field that does not fit fails at once.
+_NAME: Final = r"[\w.-]++"
+_ADDRESS: Final = r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}+(?:%\d{1,5}+)?"
 _LITERAL: Final = rf"\[{_ADDRESS}\]"
-_GREETING: Final = rf"(?:{_HOST}|{_LITERAL})"
-_TEXT: Final = r"[ -'*-:<-~]*"
-_COMMENT: Final = rf" \({_TEXT}(?:\({_TEXT}\){_TEXT})*\)"
+_PORT: Final = r"(?::\d{1,5}+)?"
+_TEXT: Final = r"[ -'*-:<-~]*+"
+_COMMENT: Final = rf" \({_TEXT}(?:\({_TEXT}\){_TEXT})*+\)"
 """A comment with at most one level of comments in it; printable ASCII, no semicolon."""
 
-_CLIENT: Final = "|".join(
+_PEER: Final = "|".join(
     (
-        rf"{_GREETING} \([\w.-]+ ?{_LITERAL}(?: \(may be forged\))?\)",  # Postfix, sendmail: helo (rdns [ip])
-        rf"{_GREETING} \({_LITERAL}(?::\d{{1,5}})?(?: helo=[\w.-]+)?\)",  # Exim: rdns ([ip]:port helo=x), helo ([ip])
-        rf"{_GREETING} \({_ADDRESS}\)",  # Exchange, Office 365: helo (ip)
-        rf"{_HOST} \(HELO {_HOST}\) \({_ADDRESS}\)",  # qmail: rdns (HELO x) (ip)
-        rf"{_LITERAL}(?::\d{{1,5}})? \(helo=[\w.-]+\)",  # Exim, no name: [ip]:port (helo=x)
-        rf"{_GREETING} {_LITERAL}",  # fetchmail: helo [ip]
+        rf" \({_NAME} ?{_LITERAL}(?: \(may be forged\))?\)",  # Postfix, sendmail: helo (rdns [ip])
+        rf" \({_ADDRESS}\)",  # Exchange, Office 365: helo (ip)
+        rf" \({_LITERAL}{_PORT}(?: helo={_NAME})?\)",  # Exim: rdns ([ip]:port helo=x); many: helo ([ip])
+        rf" \((?:HELO|LHLO) {_NAME}\) \({_ADDRESS}\)",  # qmail, Zimbra: rdns (HELO x) (ip)
+        rf"{_PORT} \(helo={_NAME}\)",  # Exim, no name: [ip]:port (helo=x)
+        rf" {_LITERAL}",  # fetchmail: helo [ip]
+        r"(?= )",  # handed over within a host
     )
 )
 _ABOUT_TLS: Final = (
-    r"(?: \((?:using TLS[\w.]* with cipher [\w-]+ \(\d+/\d+ bits\)"
-    r"(?: key-exchange [\w-]+(?: \(\d+ bits\))?)?(?: server-signature [\w-]+(?: \(\d+ bits\))?)?"
-    r"(?: server-digest [\w-]+)?|No client certificate requested|Client did not present a certificate)\))*"
+    r"(?: \((?:using TLS[\w.]*+ with cipher [\w-]++ \(\d++/\d++ bits\)"
+    r"(?: key-exchange [\w-]++(?: \(\d++ bits\))?)?(?: server-signature [\w-]++(?: \(\d++ bits\))?)?"
+    r"(?: server-digest [\w-]++)?|No client certificate requested|Client did not present a certificate)\))*+"
 )
-# Five letters and more: none of them is one of the words that part a field.
+# Host and id have five letters and more: none of them is one of the words that part a field.
 _BY: Final = (
-    rf"(?P<by>(?=[^ ]{{5}})[\w.:-]*[\w:])(?:{_COMMENT})*"
-    rf"(?: with (?P<protocol>E?SMTPS?|e?smtps?|LMTPS?|HTTPS|IMAP|POP3|mapi|Microsoft SMTP Server)(?:{_COMMENT})*)?"
-    rf"(?: id (?P<id>[\w.-]{{5,}})(?:{_COMMENT})*)?(?: via Frontend Transport)?"
-    rf"(?: for (?P<angle><)?(?P<recipient>[\w+-][\w.+-]*@[\w.-]*\w)(?(angle)>)(?:{_COMMENT})*)?"
+    rf"(?P<by>[\w.:-]{{5,}}+)(?<!\.)(?:{_COMMENT})*+"
+    r"(?: with (?P<protocol>E?SMTPS?|e?smtps?|LMTPS?|HTTPS|IMAP|POP3|QMQP|mapi|Microsoft SMTP Server)"
+    rf"(?:{_COMMENT})*+)?"
+    rf"(?: id (?P<id>[\w.-]{{5,}}+)(?:{_COMMENT})*+)?(?: via Frontend Transport)?"
+    rf"(?: for (?:<(?P<angled>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.)>|(?P<bare>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.))"
+    rf"(?:{_COMMENT})*+)?"
 )
-_DATE: Final = r" ?;(?P<date>[\w ,:+-]+(?: \([\w+ -]*\))?)"
-_FIELD: Final = re.compile(rf"(?:from (?P<client>{_CLIENT}){_ABOUT_TLS} )?by (?P<by_clause>{_BY}){_DATE}", re.ASCII)
+_DATE: Final = r" ?;(?P<date>[\w ,:+-]++(?:\([\w+ -]*+\))?)"
+_FIELD: Final = re.compile(
+    rf"(?:from (?P<client>(?:{_NAME}|{_LITERAL})(?:{_PEER})){_ABOUT_TLS} )?by (?P<by_clause>{_BY}){_DATE}", re.ASCII
+)
 
 
 class UsualField(NamedTuple):
@@ -74,4 +80,5 @@ def usual_field(text: str) -> UsualField | None:
     found = _FIELD.fullmatch(text)
     if found is None:
         return None
-    return UsualField(*found.group("client", "by_clause", "by", "protocol", "id", "recipient", "date"))
+    client, by_clause, by, protocol, queue_id, angled, bare, date = found.groups()
+    return UsualField(client, by_clause, by, protocol, queue_id, angled or bare, date)
