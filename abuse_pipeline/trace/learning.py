@@ -181,7 +181,8 @@ def _evidence_missing(own: Iterable[Sighting], needed: int) -> tuple[str, ...]:
     counted = _independent(own)
     missing = []
     if len(counted) < needed:
-        missing.append(f"{needed - len(counted)} more reports that name a new client")
+        lacking = needed - len(counted)
+        missing.append(f"{lacking} more {'report that names' if lacking == 1 else 'reports that name'} a new client")
     days = len({sighting.day for sighting in counted})
     if days < LEAST_DAYS:
         missing.append(f"reports of {LEAST_DAYS} days (there are {days})")
