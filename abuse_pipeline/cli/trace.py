@@ -1,7 +1,8 @@
-"""`abuse trace FILE`: the chain of a message, or of the message that a report reports."""
+"""`abuse trace`: the chain of a message, of the message that a report reports, or of pasted header text."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from abuse_pipeline.cli.common import (
     command,
     json_option,
     line_width,
+    note,
     open_desk,
     print_json,
     print_line,
@@ -24,49 +26,139 @@ if TYPE_CHECKING:
 
     from abuse_pipeline.desk import Desk
     from abuse_pipeline.mail import Mail
-    from abuse_pipeline.model import Origin
+    from abuse_pipeline.model import Identity, Origin
+
+_STDIN = Path("-")
+_WHAT_TO_PASTE = (
+    'paste all lines that begin with "Received:", as they stand in the mail program: Gmail "Show original"; Outlook '
+    '"File", "Properties", "Internet headers"; Outlook on the web "View message source"; Thunderbird "View Source"; '
+    'Apple Mail "Raw Source"; Yahoo! Mail "View raw message"'
+)
 
 
 @command("trace", short_help="The Received chain of a message, hop by hop, and its origin.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
+@click.option("--received", is_flag=True, help="FILE, or standard input, is header text that somebody pasted.")
+@click.option(
+    "--recipient",
+    "recipients",
+    metavar="DOMAIN",
+    multiple=True,
+    help="Domain, or mail address, of who received the mail, where the input does not show it. May be repeated.",
+)
+@click.option("--why", is_flag=True, help="Show the reason for each verdict.")
 @json_option
-def trace(file: Path, as_json: bool, config: Path) -> None:
-    """The Received chain of a message, hop by hop with the verdict on each, and the origin with its time.
+def trace(
+    file: Path | None, received: bool, recipients: tuple[str, ...], why: bool, as_json: bool, config: Path
+) -> None:
+    """The Received chain of a message, newest first, one line a hop with its verdict; then the origin with its time.
 
-    Given a report, the chain of the reported message is followed.
+    Given a report, the chain of the reported message is followed. `=>` marks the hop at which the mail was handed
+    over to the recipient's side. A client's name in quotes is only what the client said of itself. The delay is how
+    much later the hop above was stamped; with a minus, time runs backwards.
 
     \b
     Example:
       abuse trace spam.eml
+      abuse trace --why spam.eml
       abuse trace --json - < report.eml
+      abuse trace --received < headers.txt
+      abuse trace --received --recipient example.jp headers.txt
     """
-    from abuse_pipeline.cli.chain import chain_lines
+    from abuse_pipeline.cli.chain import Page, chain_lines
     from abuse_pipeline.documents import trace_document
-    from abuse_pipeline.mail import read_mail
 
+    if file is None and not received:
+        raise click.UsageError("Missing argument 'FILE'; `-` reads standard input.")
     clock = the_clock()
     desk = open_desk(config)
-    try:
-        mail = read_mail(read_file(file), desk.settings.mail)
-    except ReportError as error:
-        raise AbuseError(f"the message cannot be read: {error}", where=str(file)) from None
-    origin = _origin_of(mail, desk, clock())
+    domains = frozenset(_domain(text) for text in recipients)
+    if received:
+        origin = _origin_of_pasted(file or _STDIN, domains, desk)
+    else:
+        origin = _origin_of(_read(file or _STDIN, desk), domains, desk, clock())
     zone = desk.settings.provider.zone
     if as_json:
         print_json(trace_document(origin, zone))
         return
-    for line in chain_lines(origin, zone, line_width()):
+    for line in chain_lines(origin, zone, Page(line_width(), cut=sys.stdout.isatty(), why=why)):
         print_line(line)
+    if origin.hops and not why:
+        note("abuse trace --why shows the reason for each line")
 
 
-def _origin_of(mail: Mail, desk: Desk, now: datetime) -> Origin:
+def _domain(text: str) -> str:
+    """The registered domain of a host, domain or mail address; an error names the option."""
+    from abuse_pipeline.trace import registered_domain
+
+    domain = registered_domain(text.strip().strip("<>").rpartition("@")[2])
+    if domain is None:
+        raise click.BadParameter(
+            f"{text!r} is no domain that somebody registered; write it like example.jp", param_hint="--recipient"
+        )
+    return domain
+
+
+def _read(file: Path, desk: Desk) -> Mail:
+    from abuse_pipeline.mail import read_mail
+
+    try:
+        return read_mail(read_file(file), desk.settings.mail)
+    except ReportError as error:
+        raise AbuseError(f"the message cannot be read: {error}", where=str(file)) from None
+
+
+def _origin_of(mail: Mail, domains: frozenset[str], desk: Desk, now: datetime) -> Origin:
     """The origin of the first reported message, or of *mail* itself when it reports none."""
     from abuse_pipeline.assess import assess_mail
     from abuse_pipeline.model import Envelope
-    from abuse_pipeline.trace import RecipientSide, find_origin
+    from abuse_pipeline.trace import RecipientSide, beside, find_origin
+    from abuse_pipeline.triage import establish_origin
 
     assessment = assess_mail(mail, Envelope(), desk, now)
     for judged in assessment.incidents:
         if judged.incident.message is not None or judged.origin.ip is not None:
-            return judged.origin
-    return find_origin(mail.raw_headers("Received"), RecipientSide(frozenset()), desk.rules)
+            if not domains:
+                return judged.origin
+            side = RecipientSide(domains | _reporters_domain(assessment.reporter))
+            return establish_origin(judged.incident, side, desk.rules)
+    return find_origin(mail.raw_headers("Received"), RecipientSide(domains), desk.rules, beside(mail.all_headers()))
+
+
+def _reporters_domain(reporter: Identity | None) -> frozenset[str]:
+    from abuse_pipeline.trace import registered_domain
+
+    address = reporter.address if reporter is not None else None
+    domain = registered_domain(address.rpartition("@")[2]) if address else None
+    return frozenset({domain} if domain else ())
+
+
+def _origin_of_pasted(file: Path, domains: frozenset[str], desk: Desk) -> Origin:
+    from abuse_pipeline.trace import RecipientSide, beside, find_origin
+    from abuse_pipeline.trace.pasted import pasted_headers, pasted_text
+
+    where = "standard input" if file == _STDIN else str(file)
+    if file == _STDIN and sys.stdin.isatty():
+        note("Paste the lines, then press Ctrl-D:")
+    try:
+        headers = pasted_headers(pasted_text(_at_most(file, where)))
+    except ReportError as error:
+        raise AbuseError(error.what, where=where, todo=error.todo) from None
+    chain = [value for name, value in headers if name.lower() == "received"]
+    if not chain:
+        raise AbuseError("no Received field is in it", where=where, todo=_WHAT_TO_PASTE)
+    return find_origin(chain, RecipientSide(domains), desk.rules, beside(headers))
+
+
+def _at_most(file: Path, where: str) -> bytes:
+    """What was pasted, or as much of it as shows that it is too long: in UTF-16 a character has two bytes."""
+    from abuse_pipeline.trace.pasted import LARGEST
+
+    enough = 2 * LARGEST + 4
+    try:
+        if file == _STDIN:
+            return sys.stdin.buffer.read(enough)
+        with file.open("rb") as stream:
+            return stream.read(enough)
+    except OSError as error:
+        raise AbuseError(f"cannot be read: {error.strerror}", where=where) from None
