@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abuse_pipeline.privacy.pseudonyms import address_hmac, pseudonym
+from abuse_pipeline.privacy.pseudonyms import address_hmac, domain_token, pseudonym
 
 KEY = b"k" * 32
 
@@ -41,3 +41,18 @@ def test_any_text_has_a_name_and_longer_ones_continue_it(address: str, length: i
 def test_lengths_that_are_none(length: int) -> None:
     with pytest.raises(ValueError, match="6 to 51"):
         pseudonym(KEY, "taro@example.jp", length)
+
+
+def test_a_domain_has_a_token_of_its_own_kind() -> None:
+    token = domain_token(KEY, "example.jp")
+    assert re.fullmatch(r"D-[0-9A-HJKMNP-TV-Z]{16}", token)
+    assert {domain_token(KEY, other) for other in ("Example.JP.", " ｅｘａｍｐｌｅ.jp\n")} == {token}
+    assert domain_token(KEY, "example.com") != token
+    assert domain_token(b"x" * 32, "example.jp") != token
+    assert token[2:8] != pseudonym(KEY, "example.jp")[2:], "a reporter who is called like a domain is not to be told"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(codec=None)))
+def test_any_text_has_a_domain_token(text: str) -> None:
+    assert re.fullmatch(r"D-[0-9A-HJKMNP-TV-Z]{16}", domain_token(KEY, text))

@@ -158,6 +158,8 @@ def test_addresses_of_one_line_are_one_sender() -> None:
     assert learned(rotating) == set()
     wrapped = [sighting(n, SPAMMER, client=ip_address(f"2002:cb00:71fe:{n:x}::1")) for n in range(500)]
     assert learned(wrapped) == set(), "6to4 addresses of one IPv4 host"
+    both = [replace(each, client=ip_address("203.0.113.254")) if n % 2 else each for n, each in enumerate(wrapped)]
+    assert only(both, 2).missing[0].startswith("1 more report")
 
 
 def test_a_report_with_many_mails_speaks_once() -> None:
@@ -191,11 +193,22 @@ def test_forged_tails_below_one_spammer_do_not_outweigh_the_other_reports() -> N
         "224.0.0.1",
     ],
 )
-def test_ours_and_known_relays_are_never_learned(address: str) -> None:
-    """A customer must not become the recipient's by sending much."""
-    sightings = honest(500, relay=ip_address(address))
+def test_what_holds_ours_or_nobody_is_never_learned(address: str) -> None:
+    assert_never_learned(ip_address(address))
+
+
+def assert_never_learned(relay: IPAddress) -> None:
+    sightings = honest(500, relay=relay)
     assert learned(sightings) == set()
     assert only(sightings).missing == ("it is ours or a well-known provider's, and is never learned",)
+
+
+@pytest.mark.parametrize("address", ["203.0.113.25", "2002:cb00:71fe::25"])
+def test_our_relays_outside_our_networks_are_never_learned(address: str) -> None:
+    ours = replace(RULES, own_relays=(ip_network(address),))
+    sightings = honest(50, relay=ip_address(address))
+    assert learned_relays(sightings, NEEDED, never_learned(ours)) == ()
+    assert len(learned_relays(sightings, NEEDED, NEVER)) == 1
 
 
 ADDRESSES = [FILTER, SECOND_FILTER, SPAMMER, OWN_RELAY, ip_address("192.0.2.9"), ip_address("203.0.113.200")]
@@ -287,6 +300,10 @@ CHAINS = {
     "nothing below": ([TOP], Passage(FILTER, None)),
     "below, another host wrote": ([TOP, line("pc ([198.51.100.201])", "other.example")], Passage(FILTER, None)),
     "below, garbage": ([TOP, "x"], Passage(FILTER, None)),
+    "below, an address that the client may have said of itself": (
+        [TOP, "from [198.51.100.201] by gw.filter.example with SMTP id 1; Fri, 20 Nov 2026 14:02:12 +0900"],
+        Passage(FILTER, None),
+    ),
     "below, a private client": ([TOP, line("pc ([10.0.0.7])", "gw.filter.example")], Passage(FILTER, None)),
     "below, its own network": ([TOP, line("pc ([203.0.113.200])", "gw.filter.example")], Passage(FILTER, None)),
     "below, a user who logged in": (
