@@ -7,6 +7,19 @@ from typing import Final
 from abuse_pipeline.trace.dialects.shapes import ALONE, BARE, BRACKET_AFTER, HOST, PAREN, WEBMAIL, Dialect, mark
 
 CLIENTS: Final = (
-    Dialect("web", " HTTP", mark(rf"{HOST}(?:via|with) HTTP"), (WEBMAIL, PAREN, ALONE, BARE), alone_is_peer=True),
-    Dialect("fetchmail", "with ", mark(rf"{HOST}with (?:IMAP|POP)"), (BRACKET_AFTER, PAREN, BARE, ALONE)),
+    Dialect(
+        "web",
+        " HTTP",
+        mark(rf"{HOST}(?:(?:\([^()]{{0,100}}\) )?(?:via|with) HTTP|\(via HTTP\))"),
+        (WEBMAIL, PAREN, ALONE, BARE),
+        alone_is_peer=True,
+        names_client=True,
+        logs_in=True,
+    ),
+    Dialect(
+        "fetchmail",
+        "with ",
+        mark(rf"{HOST}(?:\([^()]{{0,100}}\) )?with (?:IMAP|M?POP)"),
+        (BRACKET_AFTER, PAREN, BARE, ALONE),
+    ),
 )

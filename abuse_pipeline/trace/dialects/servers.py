@@ -13,12 +13,18 @@ from abuse_pipeline.trace.dialects.shapes import (
     EXIM,
     EXIM_NAMELESS,
     FROM_BRACKET,
+    HELO_AFTER,
     HOST,
     NAME_THEN_BRACKET,
     PAREN,
+    QMAIL,
+    QMAIL_SAME,
     Dialect,
     mark,
 )
+
+_ENVELOPE: Final = r"(?:\(envelope-from <[^\s<>()]{0,400}>\) )?"
+_REMARK: Final = r"(?:\([^()]{0,200}\) )?"
 
 SERVERS: Final = (
     Dialect("postfix", "(Postfix", mark(rf"{HOST}\(Postfix\b"), (PAREN,), confirmed_names=True),
@@ -30,13 +36,35 @@ SERVERS: Final = (
         confirmed_names=True,
         alone_is_peer=True,
     ),
-    Dialect("sendmail", "(8.", mark(rf"{HOST}\(8\.\d"), (PAREN,), confirmed_names=True),
+    # A name that does not lead back to the address is marked `(may be forged)`, in the makers' own editions too.
+    Dialect("sendmail", "8.", mark(rf"{HOST}\((?:[A-Z]\w{{1,20}}(?:\.\d)?[-/])?8\.\d"), (PAREN,), confirmed_names=True),
+    Dialect("sentrion", "/Switch-", mark(rf"{HOST}\([\w.-]{{1,40}}/Switch-\d"), (PAREN,), confirmed_names=True),
     Dialect(
         "exchange", "with ", mark(rf"{HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)
     ),
-    Dialect("smtpsvc", "SMTPSVC", mark(rf"{HOST}with Microsoft SMTPSVC"), (PAREN,)),
+    Dialect("smtpsvc", "SMTPSVC", mark(rf"{HOST}(?:over TLS secured channel )?with Microsoft SMTPSVC"), (PAREN,)),
+    Dialect(
+        "exchange-5",
+        "(Microsoft Exchange Internet Mail",
+        mark(rf"{HOST}with E?SMTP \(Microsoft Exchange Internet Mail"),
+        (PAREN,),
+    ),
     Dialect("mdaemon", "(MDaemon", mark(rf"{HOST}{BEFORE_ADDRESSES}\(MDaemon"), (PAREN, BRACKET_AFTER, BARE)),
     Dialect("smail", "Smail", mark(rf"{HOST}\([^()]{{0,60}}Smail3"), (FROM_BRACKET, PAREN)),
-    Dialect("xmail", "[XMail", mark(rf"{HOST}with \[XMail"), (BARE,)),
+    Dialect("xmail", "[XMail", mark(rf"{HOST}{_REMARK}with \[XMail"), (BARE,)),
     Dialect("communigate", "(CommuniGate", mark(rf"{HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True),
+    # It looks the name up, and back for a filter rule only: what stands in the field is not confirmed.
+    Dialect("opensmtpd", "(OpenSMTPD", mark(rf"{HOST}\(OpenSMTPD\b"), (PAREN,)),
+    Dialect("haraka", "(Haraka", mark(rf"{HOST}\(Haraka\b"), (PAREN,)),
+    Dialect("stalwart", "(Stalwart", mark(rf"{HOST}\(Stalwart SMTP\)"), (PAREN,)),
+    # addReceivedHeader in its source: the address of whoever did not log in, and only the HELO of who did.
+    Dialect("chasquid", "(chasquid)", mark(rf"{HOST}\(chasquid\)"), (HELO_AFTER,)),
+    Dialect("momentum", "(ecelerity", mark(rf"{HOST}{_ENVELOPE}\(ecelerity\b"), (EXIM, EXIM_NAMELESS)),
+    Dialect("powermta", "(PowerMTA", mark(rf"{HOST}\(PowerMTA\b"), (BARE,)),
+    Dialect("qmail-ldap", "(qmail-ldap", mark(rf"{HOST}\(qmail-ldap\b"), (QMAIL, QMAIL_SAME), names_client=True),
+    Dialect("qpsmtpd", "(qpsmtpd/", mark(rf"{HOST}\(qpsmtpd/"), (QMAIL,)),
+    Dialect("domino", "(Lotus Domino", mark(rf"{HOST}\(Lotus Domino Release\b"), (PAREN,)),
+    Dialect("hcl-domino", "(HCL Domino", mark(rf"{HOST}\(HCL Domino Release\b"), (PAREN,)),
+    Dialect("kerio", "(Kerio ", mark(rf"{HOST}\(Kerio (?:Connect|MailServer)\b"), (PAREN,)),
+    Dialect("cyrus", "(Cyrus", mark(rf"{HOST}\(Cyrus\b"), (PAREN,)),
 )

@@ -23,9 +23,10 @@ def _shape(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII | re.IGNORECASE)
 
 
-# helo (rdns [ip]), helo ([ip]), helo (unknown[ip]), helo (ident@rdns [ip] (may be forged)), helo ([ip] verified)
+# helo (rdns [ip]), helo ([ip]), helo (unknown[ip]), helo (ident@rdns [ip] (may be forged)), helo ([ip] verified),
+# helo ( [ip]): Symantec
 PAREN: Final = _shape(
-    rf"(?:{_HELO} )?\({_IDENT}?(?:{_NAME} ?)?{_BRACKETED}{_PORT}?(?:,? ?\(?(?P<forged>may be forged)\)?| verified)?\)"
+    rf"(?:{_HELO} )?\( ?{_IDENT}?(?:{_NAME} ?)?{_BRACKETED}{_PORT}?(?:,? ?\(?(?P<forged>may be forged)\)?| verified)?\)"
 )
 # rdns ([ip]:port helo=x ident=y): Exim, which leaves helo= out where it equals the confirmed name
 EXIM: Final = _shape(
@@ -50,14 +51,26 @@ NAME_AND_BARE: Final = _shape(rf"{_HELO} \({_NAME}(?: ?[,/] ?| ){_ADDRESS}\)")
 BRACKET_AFTER: Final = _shape(rf"{_HELO} {_BRACKETED}{_PORT}?")
 # rdns [ip]: Exim 3
 NAME_THEN_BRACKET: Final = _shape(rf"{_NAME} {_BRACKETED}(?: \(helo=(?P<helo>[^\s()@]*)\))?")
+# rdns [ip] (EHLO helo): MX Logic
+BRACKET_THEN_HELO: Final = _shape(rf"{_NAME} {_BRACKETED} \((?:HELO|EHLO) (?P<helo>[^()]*)\)")
+# helo (Not Verified[ip]): MailMarshal
+NOT_VERIFIED: Final = _shape(rf"{_HELO} \(Not Verified{_BRACKETED}\)")
 # helo from [ip]: Smail 3
 FROM_BRACKET: Final = _shape(rf"{_HELO} from {_BRACKETED}")
-# [ip] (account user HELO x): CommuniGate
+# [ip] (account user HELO x), [ip] (HELO x), [ip] (account user): CommuniGate
 ACCOUNT: Final = _shape(
-    rf"{_BRACKETED} \((?:(?P<auth>account) [^\s()]+ )?(?:HELL?O|EHLO) (?P<helo>[^\s()]*)\)(?P<more> \([^()]*\))?"
+    rf"{_BRACKETED} \((?P<auth>account [^\s()]+(?=[ )]))?(?: ?(?:HELL?O|EHLO) (?P<helo>[^\s()]*))?\)"
+    r"(?P<more> \([^()]*\))?"
 )
-# ip (SquirrelMail authenticated user x): webmail
-WEBMAIL: Final = _shape(rf"\[?{_ADDRESS}\]? \((?P<auth>(?:SquirrelMail )?(?:authenticated )?user) [^()]*\)")
+# [ip] (helo): chasquid
+HELO_AFTER: Final = _shape(rf"{_BRACKETED} \((?P<helo>[^\s()]*)\)")
+# ip (EHLO helo): Yahoo
+BARE_THEN_HELO: Final = _shape(rf"{_ADDRESS} \((?:HELO|EHLO) (?P<helo>[^()]*)\)")
+# ip (SquirrelMail authenticated user x), ip (proxying for ip) (SquirrelMail authenticated user x): webmail
+WEBMAIL: Final = _shape(
+    rf"\[?{_ADDRESS}\]?(?P<more> \(proxying for [^()]*\))?"
+    r" \((?P<auth>(?:SquirrelMail )?(?:authenticated )?user) [^()]*\)"
+)
 # [ip], ip, ip:port and nothing beside it
 ALONE: Final = _shape(rf"\[?(?:(?P<ip4>{_V4}){_PORT}|{_ADDRESS})\]?{_PORT.replace('port', 'port_after')}?")
 
@@ -70,6 +83,8 @@ class Dialect:
     mark: matched at the start of the BY clause (`by` itself left out), None for the rows that match anything.
     shapes: tried in order against the whole FROM clause. confirmed_names: `rdns` was confirmed by a forward look-up.
     alone_is_peer: `[ip]` with nothing beside it is the connection's address, not what the client said of itself.
+    names_client: the word in front of the address is the client's looked-up name, there being no HELO or none recorded.
+    logs_in: who hands mail in here has logged in.
     """
 
     name: str
@@ -78,6 +93,8 @@ class Dialect:
     shapes: tuple[re.Pattern[str], ...]
     confirmed_names: bool = False
     alone_is_peer: bool = False
+    names_client: bool = False
+    logs_in: bool = False
 
 
 def mark(pattern: str) -> re.Pattern[str]:
