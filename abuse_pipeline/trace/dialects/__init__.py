@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from abuse_pipeline.trace.dialects.clients import CLIENTS
+from abuse_pipeline.trace.dialects.filters import FILTERS
 from abuse_pipeline.trace.dialects.japan import JAPAN
 from abuse_pipeline.trace.dialects.servers import SERVERS
 from abuse_pipeline.trace.dialects.services import SERVICES
@@ -28,7 +29,7 @@ from abuse_pipeline.trace.dialects.shapes import (
     Dialect,
 )
 
-DIALECTS: Final = (*SERVERS, *SERVICES, *JAPAN, *CLIENTS)
+DIALECTS: Final = (*SERVERS, *SERVICES, *FILTERS, *JAPAN, *CLIENTS)
 """The first whose mark fits is taken; the order matters only where two marks fit one line."""
 
 GENERIC: Final = Dialect(

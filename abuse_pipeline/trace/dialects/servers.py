@@ -37,7 +37,13 @@ SERVERS: Final = (
         alone_is_peer=True,
     ),
     # A name that does not lead back to the address is marked `(may be forged)`, in the makers' own editions too.
-    Dialect("sendmail", "8.", mark(rf"{HOST}\((?:[A-Z]\w{{1,20}}(?:\.\d)?[-/])?8\.\d"), (PAREN,), confirmed_names=True),
+    Dialect(
+        "sendmail",
+        "8.",
+        mark(rf"{HOST}\((?!mxl_)(?:[A-Z]\w{{1,20}}(?:\.\d)?[-/])?8\.\d"),
+        (PAREN,),
+        confirmed_names=True,
+    ),
     Dialect("sentrion", "/Switch-", mark(rf"{HOST}\([\w.-]{{1,40}}/Switch-\d"), (PAREN,), confirmed_names=True),
     Dialect(
         "exchange", "with ", mark(rf"{HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)
