@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from abuse_pipeline.model import Hop
 from abuse_pipeline.trace import read_hop
-from abuse_pipeline.trace.received import _split_flat, _split_nested
+from abuse_pipeline.trace.clauses import _split_flat, _split_nested
 
 CASES = [
     pytest.param(line, id=f"{file.stem}-{number}")

@@ -1,0 +1,209 @@
+"""A Received field taken apart at its own words: FROM clause, BY clause, date (RFC 5321 section 4.4).
+
+HELO and envelope may hold a ` by `, brackets, or a semicolon with a date behind it. Where that leaves two ways to part
+a field, the parts in doubt are left out, and `defects` says why.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from abuse_pipeline.model import IPAddress, Moment
+from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.trace.dates import parse_date
+
+UNBALANCED: Final = "the brackets of its comments do not match"
+SEVERAL_BY: Final = "more than one BY: the client may have written one of them"
+SEVERAL_DATES: Final = "more than one date: the sender may have written one of them"
+
+_TOKEN: Final = re.compile(r"[();]|[^\s();]+")
+_FLAT: Final = re.compile(r"\([^()]*\)|[^\s()]+")
+_FROM_HELO: Final = re.compile(r"(from) ([^\s()]+)(?= |$)", re.IGNORECASE)
+_SAYS_BY: Final = frozenset({"by", "By", "BY", "bY"})
+_MAIL_MARKS: Final = frozenset('<>@"')
+_LOCAL: Final = re.compile(
+    r"\((?:\w{1,20} \d{1,20} (?:messnum \d{1,20} )?invoked|nullmailer pid|Haraka outbound\)|from )", re.IGNORECASE
+)
+_LITERAL: Final = re.compile(r"(?:IPv6:)?[0-9A-Fa-f:.]{2,45}", re.IGNORECASE)
+# SendGrid and some relays leave the semicolon out; Go adds its monotonic clock
+_DATE_AT_END: Final = re.compile(
+    r" ((?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-]\d{4}(?: \([A-Z]{3,4}\))?"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-]\d{4} UTC)(?: m=[+-]\d{1,12}\.\d{1,9})?$",
+    re.ASCII,
+)
+_LONGEST_DATE_AT_END: Final = 100
+_MOST_DATES: Final = 8
+
+
+class Clauses(NamedTuple):
+    """The parts of a field. Comments keep their brackets; white space is single blanks.
+
+    client: what follows FROM, None when the field has none. by: what follows BY, the host first.
+    """
+
+    client: tuple[str, ...] | None
+    by: tuple[str, ...]
+    date: str | None
+    defects: tuple[str, ...]
+
+
+class _Parts(NamedTuple):
+    """Words and comments before the date, the date, and what makes them doubtful."""
+
+    tokens: list[str]
+    date: str | None
+    balanced: bool = True
+    open_end: bool = False
+    several_dates: bool = False
+
+
+@lru_cache(maxsize=4096)
+def address_of(text: str) -> IPAddress | None:
+    """`parse_address` with a memory: a chain names the same hosts again and again."""
+    return parse_address(text)
+
+
+def has_address(token: str) -> bool:
+    return any(address_of(text) is not None for text in _LITERAL.findall(token) if len(text) > 3)
+
+
+def clauses_of(text: str) -> Clauses | None:
+    """The parts of *text*, one field with single blanks; None when it begins with neither FROM nor BY.
+
+    A comment that never ends has swallowed what the MTA wrote behind it: then no part is given.
+    """
+    tokens, date, balanced, open_end, several_dates = _split(text if ";" in text else _with_semicolon(text))
+    if not tokens:
+        return None
+    first = tokens[0].lower()
+    defects = (*(() if balanced else (UNBALANCED,)), *((SEVERAL_DATES,) if several_dates else ()))
+    if open_end and first in ("from", "by"):
+        return Clauses(() if first == "from" else None, (), None, defects)
+    if first == "by":
+        return Clauses(None, tuple(tokens[1:]), date, defects)
+    if first == "from":
+        return _parted_at_by(tokens, date, defects)
+    if _LOCAL.match(tokens[0]):
+        by = tuple(tokens[2:]) if len(tokens) > 2 and tokens[1].lower() == "by" else ()
+        return Clauses(None, by, date, defects)
+    return None
+
+
+def _parted_at_by(tokens: list[str], date: str | None, defects: tuple[str, ...]) -> Clauses:
+    # The word after FROM is the HELO, whatever it is; a BY counts from the second on.
+    places = [at for at, token in enumerate(tokens) if token in _SAYS_BY and at > 1 and not _is_uid(tokens, at)]
+    end = places[0] if places else len(tokens)
+    hidden = any(token[0] == "(" and _holds_a_field(token) for token in tokens[end + 1 :])
+    if len(places) < 2 and not hidden:
+        return Clauses(tuple(tokens[1:end]), tuple(tokens[end + 1 :]), date, defects)
+    defects = (*defects, SEVERAL_BY)
+    dividing = None if hidden else _dividing_by(tokens, places)
+    if dividing is not None:
+        return Clauses(tuple(tokens[1:dividing]), tuple(tokens[dividing + 1 :]), date, defects)
+    hosts = {tokens[at + 1].lower() for at in places if at + 1 < len(tokens)}
+    same = not hidden and len(hosts) == 1
+    return Clauses((), (tokens[end + 1],) if same else (), date, defects)
+
+
+def _holds_a_field(comment: str) -> bool:
+    """Whether *comment* may be a client's, opened in its HELO and closed in an envelope address: the MTA's own FROM and
+    BY clause are then inside it."""
+    return " by " in comment and has_address(comment.rpartition(" by ")[0])
+
+
+def _is_uid(tokens: list[str], at: int) -> bool:
+    """Whether the BY at *at* names no host but whom qmail-scanner runs as: `by uid 89 with qmail-scanner-1.24`."""
+    return tokens[at + 1 : at + 2] == ["uid"] and "".join(tokens[at + 4 : at + 5]).startswith("qmail-scanner-")
+
+
+def _dividing_by(tokens: list[str], places: list[int]) -> int | None:
+    """Which of several BY ends the FROM clause; None when that cannot be told.
+
+    The MTA writes the connection's address before its own BY: with addresses before the first BY only, that one is the
+    MTA's. Else the client wrote the first ones in its HELO and the last is the MTA's, unless an envelope address stands
+    between, in which the sender may have written the last.
+    """
+    first, last = places[0], places[-1]
+    if any(map(has_address, tokens[2:first])) and not any(map(has_address, tokens[first + 1 :])):
+        return first
+    between = tokens[first + 1 : last]
+    envelope = any(token.lower() == "for" or "envelope-" in token or _MAIL_MARKS & {*token} for token in between)
+    return None if envelope else last
+
+
+def _with_semicolon(text: str) -> str:
+    found = _DATE_AT_END.search(text, max(0, len(text) - _LONGEST_DATE_AT_END))
+    return f"{text[: found.start()]}; {found[1]}" if found else text
+
+
+def _split(text: str) -> _Parts:
+    """Words and comments of *text* before the semicolon outside comments that begins its date, what follows it."""
+    return _split_flat(text) or _split_nested(text)
+
+
+def _split_flat(text: str) -> _Parts | None:
+    """`_split` for the usual field, in which no comment is inside another; None for any other."""
+    cut = text.rfind(";")
+    head, date = (text[:cut], text[cut + 1 :]) if cut >= 0 else (text, None)
+    start = _FROM_HELO.match(text)
+    if start is None and head[:5].lower() == "from ":
+        return None
+    if start is not None and 0 <= cut < start.end():
+        return None
+    tokens = _FLAT.findall(head, start.end() if start else 0)
+    comments = sum(token[0] == "(" for token in tokens)
+    rest = head[start.end() :] if start else head
+    if ";" in rest or not comments == rest.count("(") == rest.count(")") or (date and not _closed(date)):
+        return None
+    return _Parts([start[1], start[2], *tokens] if start else tokens, date)
+
+
+def _closed(date: str) -> bool:
+    return date.count("(") == date.count(")") <= 1 and date.find("(") <= date.find(")")
+
+
+def _split_nested(text: str) -> _Parts:
+    start = _FROM_HELO.match(text)
+    tokens = [start[1], start[2]] if start else []
+    depth, begin, balanced = 0, 0, True
+    semicolons: list[tuple[int, int]] = []
+    for found in _TOKEN.finditer(text, start.end() if start else 0):
+        token = found[0]
+        if token == "(":
+            if depth == 0:
+                begin = found.start()
+            depth += 1
+        elif token == ")":
+            if depth == 0:
+                balanced = False
+                continue
+            depth -= 1
+            if depth == 0:
+                tokens.append(text[begin : found.end()])
+        elif depth == 0:
+            if token == ";":
+                semicolons.append((found.start(), len(tokens)))
+            else:
+                tokens.append(token)
+    date, words, several = _date_among(text, semicolons)
+    return _Parts(tokens[:words], date, balanced and depth == 0, depth > 0, several)
+
+
+def _date_among(text: str, semicolons: list[tuple[int, int]]) -> tuple[str | None, int | None, bool]:
+    """What follows the semicolon that begins the date, the number of words before it, whether there are several dates.
+
+    semicolons: where each stands, and the number of words before it. `id A; for <b@c.example>; Fri, …` has one date;
+    where a sender put another into an envelope address, nobody can tell which is the MTA's.
+    """
+    if not semicolons:
+        return None, None, False
+    if len(semicolons) > _MOST_DATES:
+        return None, semicolons[0][1], True
+    ends = [*(at for at, _ in semicolons[1:]), len(text)]
+    pieces = [(text[at + 1 : end], words) for (at, words), end in zip(semicolons, ends, strict=True)]
+    readable = [piece for piece in pieces if len(pieces) > 1 and isinstance(parse_date(piece[0]), Moment)]
+    if len({str(parse_date(date)) for date, _ in readable}) > 1:
+        return None, readable[0][1], True
+    return *(readable or pieces)[-1], False
