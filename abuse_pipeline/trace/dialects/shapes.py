@@ -39,7 +39,8 @@ EXIM_NAMELESS: Final = _shape(
 )
 # rdns (HELO x) (ident@ip): qmail, qmail-ldap, qpsmtpd, IronPort, Zimbra (LHLO)
 QMAIL: Final = _shape(
-    rf"{_NAME} \((?:HELO|EHLO|LHLO) ?(?P<helo>[^()]*)\) \({_IDENT}?\[?{_ADDRESS}\]?{_PORT}?(?P<auth> with (?:login|plain))?\)"
+    rf"{_NAME} \((?:HELO|EHLO|LHLO) ?(?P<helo>[^()]*)\) "
+    rf"\({_IDENT}?\[?{_ADDRESS}\]?{_PORT}?(?P<auth> with (?:login|plain))?\)"
 )
 # rdns (ident@ip): qmail whose client greeted with its own confirmed name
 QMAIL_SAME: Final = _shape(rf"{_NAME} \({_IDENT}?{_ADDRESS}\)")
