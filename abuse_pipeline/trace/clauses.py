@@ -34,6 +34,7 @@ _DATE_AT_END: Final = re.compile(
     re.ASCII,
 )
 _LONGEST_DATE_AT_END: Final = 100
+_ID_AT_END: Final = re.compile(r" (id) ([0-9A-F]{8,16}\.[0-9A-F]{8,16}\.[0-9A-F]{1,16})$", re.ASCII)  # Courier
 _MOST_DATES: Final = 8
 
 
@@ -77,6 +78,9 @@ def clauses_of(text: str) -> Clauses | None:
     tokens, date, balanced, open_end, several_dates = _split(text if ";" in text else _with_semicolon(text))
     if not tokens:
         return None
+    late_id = _ID_AT_END.search(date, max(0, len(date) - 60)) if date else None
+    if date and late_id:
+        date, tokens = date[: late_id.start()], [*tokens, *late_id.groups()]
     first = tokens[0].lower()
     defects = (*(() if balanced else (UNBALANCED,)), *((SEVERAL_DATES,) if several_dates else ()))
     if open_end and first in ("from", "by"):
@@ -100,11 +104,12 @@ def _parted_at_by(tokens: list[str], date: str | None, defects: tuple[str, ...])
         return Clauses(tuple(tokens[1:end]), tuple(tokens[end + 1 :]), date, defects)
     defects = (*defects, SEVERAL_BY)
     dividing = None if hidden else _dividing_by(tokens, places)
-    if dividing is not None:
+    if dividing == places[-1]:
         return Clauses(tuple(tokens[1:dividing]), tuple(tokens[dividing + 1 :]), date, defects)
+    # A HELO behind the address (Exim, MX Logic) may hold the first BY, an envelope the last: no host, no dialect.
     hosts = {tokens[at + 1].lower() for at in places if at + 1 < len(tokens)}
-    same = not hidden and len(hosts) == 1
-    return Clauses((), (tokens[end + 1],) if same else (), date, defects)
+    host = (tokens[end + 1],) if not hidden and len(hosts) == 1 else ()
+    return Clauses(tuple(tokens[1:dividing]) if dividing is not None else (), host, date, defects)
 
 
 def _holds_a_field(comment: str) -> bool:
