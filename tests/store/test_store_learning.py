@@ -129,15 +129,16 @@ def test_what_is_older_than_the_window_goes_when_new_comes(store: Store) -> None
     assert len(store.sightings_of(other, LONG_AGO)) == 1, "nobody else's go"
 
 
-def test_only_the_newest_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_of_a_domain_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "MOST_SIGHTINGS", 3)
     token, other = store.domain_token("reporter.example"), store.domain_token("other.example")
-    see(store, b"other", other)
+    for number in range(3):
+        see(store, f"other {number}".encode(), other, day=50)
     for number in range(6):
         see(store, f"{number}".encode(), token, passage(number), day=number // 2)
     kept = [sighting.client for sighting in store.sightings_of(token, LONG_AGO)]
     assert kept == [passage(number).client for number in (3, 4, 5)]
-    assert len(store.sightings_of(other, LONG_AGO)) == 1
+    assert len(store.sightings_of(other, LONG_AGO)) == 3
 
 
 def test_domains_that_are_watched(store: Store) -> None:
