@@ -126,16 +126,16 @@ def _is_uid(tokens: list[str], at: int) -> bool:
 def _dividing_by(tokens: list[str], places: list[int]) -> int | None:
     """Which of several BY ends the FROM clause; None when that cannot be told.
 
-    The MTA writes the connection's address before its own BY: with addresses before the first BY only, that one is the
-    MTA's. Else the client wrote the first ones in its HELO and the last is the MTA's, unless an envelope address stands
-    between, in which the sender may have written the last.
+    The client may have written the first ones in its HELO: the last is the MTA's. But where an envelope address stands
+    between them, the sender may have written the last: then the first is the MTA's if the client's address ends there,
+    and no address follows.
     """
     first, last = places[0], places[-1]
-    if any(map(has_address, tokens[2:first])) and not any(map(has_address, tokens[first + 1 :])):
-        return first
     between = tokens[first + 1 : last]
-    envelope = any(token.lower() == "for" or "envelope-" in token or _MAIL_MARKS & {*token} for token in between)
-    return None if envelope else last
+    if not any(token.lower() == "for" or "envelope-" in token or _MAIL_MARKS & {*token} for token in between):
+        return last
+    ends_there = has_address(tokens[first - 1]) and not any(map(has_address, tokens[first + 1 :]))
+    return first if ends_there else None
 
 
 def _with_semicolon(text: str) -> str:

@@ -14,11 +14,19 @@ from typing import Final, NamedTuple
 
 from abuse_pipeline.model import Hop, IPAddress, Moment
 from abuse_pipeline.trace.clauses import SEVERAL_BY as SEVERAL_BY
+from abuse_pipeline.trace.clauses import SEVERAL_DATES, Clauses, address_of, clauses_of, has_address
 from abuse_pipeline.trace.clauses import UNBALANCED as UNBALANCED
-from abuse_pipeline.trace.clauses import Clauses, address_of, clauses_of, has_address
 from abuse_pipeline.trace.dates import parse_date
 from abuse_pipeline.trace.dialects import GENERIC, dialect_of
-from abuse_pipeline.trace.dialects.shapes import ALONE, EXIM, EXIM_NAMELESS, NAME_THEN_BRACKET, Dialect
+from abuse_pipeline.trace.dialects.shapes import (
+    ALONE,
+    EXIM,
+    EXIM_NAMELESS,
+    NAME_THEN_BRACKET,
+    QMAIL,
+    QMAIL_SAME,
+    Dialect,
+)
 from abuse_pipeline.trace.usual import UsualField, usual_field
 
 LONGEST_FIELD: Final = 65_536
@@ -48,13 +56,21 @@ _AUTHENTICATED: Final = re.compile(
     r"\((?:(?:smtp |esmtp |sasl )?auth(?:enticated)?(?=[ :)])|account |SquirrelMail auth|user=)(?![^()]{0,20}\bnone\b)",
     re.IGNORECASE,
 )
-_LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|HTTPREST|AUTH", re.IGNORECASE)
+_LOGGED_IN: Final = re.compile(r"(?:UTF8)?(?:E?SMTPS?A|SMTPSA|ASMTP)|(?:HTTP)?REST|AUTH", re.IGNORECASE)
+_SMTP: Final = re.compile(r"(?:UTF8)?(?:[AE]?SMTPS?A?|LMTPS?A?)", re.IGNORECASE)
+_PICKUP: Final = ("mail", "pickup", "service")
 _KEYWORDS: Final = frozenset({"with", "id", "for", "via"})
 _USERS_HAND: Final = re.compile(
     r"\(from |\(qmail \d+ invoked by uid|\(Postfix, from userid|\(\S*/Submit\)", re.IGNORECASE
 )
-_NO_NAME: Final = frozenset({"unknown", "unverified", "unassigned", "unknown_domain", "really"})
-"""What MTAs write where the client has no name; InterMail sets `really` before the address."""
+_NO_NAME: Final = frozenset(
+    (
+        *("unknown", "<unknown>", "unknownhost", "unknown_domain", "unverified", "unassigned", "really"),
+        *("nxdomain", "dnserror"),
+    )
+)
+"""What MTAs write where the client has no name: OpenSMTPD in angle brackets, Haraka how the look-up failed; InterMail
+sets `really` before the address."""
 _MAIL_MARKS: Final = frozenset('<>@"')
 _SEPARATORS: Final = str.maketrans(dict.fromkeys("<>()[]\"',;:=", " "))
 
@@ -103,12 +119,12 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
     return Hop(
         index,
         raw,
-        helo=client.helo,
+        helo=None if by_user and client.ip is None else client.helo,
         rdns=client.rdns,
         ip=client.ip,
         port=client.port,
         by=field.by,
-        protocol=field.protocol,
+        protocol=field.protocol and _plain_protocol(field.protocol),
         queue_id=field.queue_id,
         authenticated=client.authenticated or (field.protocol is not None and _usual_login(field.protocol)),
         stamped_at=moment,
@@ -124,11 +140,13 @@ def _thorough_hop(index: int, raw: str, text: str) -> Hop:
     by_clause = " ".join(clauses.by)
     client = _client(clauses, dialect_of(by_clause))
     words = _keyword_values(clauses.by)
-    protocol = words.get("with") or ("local" if clauses.client is None and not clauses.by else None)
+    protocol = _plain_protocol(words.get("with", "")) or (
+        "local" if clauses.client is None and not clauses.by else None
+    )
     by_user = clauses.client is None and _USERS_HAND.search(text) is not None
-    by_user = by_user or (clauses.client is not None and _is_local(protocol))
-    moment, date_defect = _stamp(clauses.date)
-    by = clauses.by[0] if clauses.by and not clauses.by[0].startswith("(") else None
+    by_user = by_user or (clauses.client is not None and (_is_local(protocol) or clauses.client[:3] == _PICKUP))
+    moment, date_defect = _stamp(clauses.date) if SEVERAL_DATES not in clauses.defects else (None, ())
+    by = _host(clauses.by)
     defects = (
         *clauses.defects,
         *client.defects,
@@ -139,11 +157,11 @@ def _thorough_hop(index: int, raw: str, text: str) -> Hop:
     return Hop(
         index,
         raw,
-        helo=client.helo,
+        helo=None if by_user and client.ip is None else client.helo,
         rdns=client.rdns,
         ip=client.ip,
         port=client.port,
-        by=by.rstrip(".,") or None if by else None,
+        by=by,
         protocol=protocol,
         queue_id=words.get("id"),
         authenticated=client.authenticated
@@ -153,6 +171,12 @@ def _thorough_hop(index: int, raw: str, text: str) -> Hop:
         defects=defects,
         envelope_addresses=_mail_addresses(text),
     )
+
+
+def _host(by_clause: tuple[str, ...]) -> str | None:
+    """The host that a BY clause names; `by (Postfix)`, `by with SMTP` and `by : HOSTING RELAY :` name none."""
+    host = by_clause[0].rstrip(".,") if by_clause else ""
+    return None if host in ("", ":") or host[0] == "(" or host.lower() in _KEYWORDS else host
 
 
 def _client(clauses: Clauses, dialect: Dialect) -> _Client:
@@ -208,11 +232,11 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
     part = found.groupdict().get
     ip = address_of(part("ip4") or part("ip") or "")
     helo, rdns, port = part("helo") or None, part("rdns"), part("port") or part("port_inside") or part("port_after")
-    if rdns is not None and rdns.lower() in _NO_NAME:
-        rdns = None
-    if helo is None and (shape is EXIM or shape is NAME_THEN_BRACKET):
+    if dialect.names_client and rdns is None and shape is not QMAIL:
+        rdns, helo = helo, None
+    if helo is None and (shape is EXIM or shape is NAME_THEN_BRACKET or shape is QMAIL_SAME):
         helo = rdns
-    if rdns is not None and rdns[-1].isdigit() and address_of(rdns) is not None:
+    if rdns is not None and (rdns.lower() in _NO_NAME or (rdns[-1].isdigit() and address_of(rdns) is not None)):
         rdns = None
     alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
     more = part("more")
@@ -226,17 +250,16 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
     if alone and not dialect.alone_is_peer:
         defects.append(ADDRESS_ALONE)
     if more and has_address(more):
-        ip = None
         defects.append(TWO_ADDRESSES)
     usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
-    return _Client(helo, rdns, ip, usable_port, bool(part("auth")), tuple(defects))
+    return _Client(helo, rdns, ip, usable_port, dialect.logs_in or bool(part("auth")), tuple(defects))
 
 
 def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
     """The values of WITH, ID, FOR and VIA; the first of each counts."""
     values: dict[str, list[str]] = {}
     current: list[str] | None = None
-    for token in by_clause[1:]:
+    for token in by_clause if by_clause and by_clause[0].lower() in _KEYWORDS else by_clause[1:]:
         key = token.lower() if len(token) < 5 else ""
         if key in _KEYWORDS:
             current = values.setdefault(key, []) if key not in values else []
@@ -250,6 +273,13 @@ def _by_protocol(protocol: str | None, via: str | None) -> bool:
     if protocol is not None and any(_LOGGED_IN.fullmatch(word) for word in protocol.split()):
         return True
     return any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
+
+
+@lru_cache(maxsize=256)
+def _plain_protocol(protocol: str) -> str:
+    """*protocol* without what some MTAs write behind it: `esmtps tls TLS_AES_128_GCM_SHA256`, `SMTP mgrt 6071405`."""
+    first, _, rest = protocol.partition(" ")
+    return first if _SMTP.fullmatch(first) and rest[:4].upper() != "AUTH" else protocol
 
 
 @lru_cache(maxsize=256)
