@@ -38,12 +38,13 @@ _ABOUT_TLS: Final = (
     r"(?: key-exchange [\w-]++(?: \(\d++ bits\))?)?(?: server-signature [\w-]++(?: \(\d++ bits\))?)?"
     r"(?: server-digest [\w-]++)?|No client certificate requested|Client did not present a certificate)\))*+"
 )
-# Host and id have five letters and more: none of them is one of the words that part a field.
+# No host, protocol or id is one of the words that part a field, so none can be missed or made up.
+_NO_KEYWORD: Final = r"(?!(?i:from|by|via|with|id|for)[ ;])"
 _BY: Final = (
-    rf"(?P<by>[\w.:-]{{5,}}+)(?<!\.)(?:{_COMMENT})*+"
-    r"(?: with (?P<protocol>E?SMTPS?|e?smtps?|LMTPS?|HTTPS|IMAP|POP3|QMQP|mapi|Microsoft SMTP Server)"
-    rf"(?:{_COMMENT})*+)?"
-    rf"(?: id (?P<id>[\w.-]{{5,}}+)(?:{_COMMENT})*+)?(?: via Frontend Transport)?"
+    rf"(?P<by>{_NO_KEYWORD}\w[\w.:-]*+)(?<!\.)(?:{_COMMENT})*+"
+    rf"(?: with (?P<protocol>{_NO_KEYWORD}[A-Za-z]{{3,12}}+(?: SMTP Server| SMTPSVC(?=\())?)(?:\([\d.]++\))?"
+    rf"(?:{_COMMENT})*+(?: (?P<cipher>tls [\w-]++)(?:{_COMMENT})*+)?)?"
+    rf"(?: id (?P<id>{_NO_KEYWORD}[\w.+=/-]++)(?:{_COMMENT})*+)?(?: via Frontend Transport)?"
     rf"(?: for (?:<(?P<angled>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.)>|(?P<bare>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.))"
     rf"(?:{_COMMENT})*+)?"
 )
@@ -56,7 +57,8 @@ _FIELD: Final = re.compile(
 class UsualField(NamedTuple):
     """The parts of a usual field.
 
-    client: the FROM clause without remarks on encryption, None when there is none. by_clause: what follows `by `.
+    client: the FROM clause without remarks on encryption, None when there is none. by_clause: what follows `by `, with
+    a blank before each comment.
     recipient: the address of the FOR clause, without its angle brackets.
     """
 
@@ -75,10 +77,14 @@ def usual_field(text: str) -> UsualField | None:
     >>> usual_field("by mx.example.jp with SMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900").queue_id
     '4F2A8'
     """
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or text.count(" by ") > 1:
         return None
     found = _FIELD.fullmatch(text)
     if found is None:
         return None
-    client, by_clause, by, protocol, queue_id, angled, bare, date = found.groups()
+    client, by_clause, by, protocol, cipher, queue_id, angled, bare, date = found.groups()
+    if cipher is not None:
+        protocol = f"{protocol} {cipher}"
+    if "SMTPSVC(" in by_clause:
+        by_clause = by_clause.replace("SMTPSVC(", "SMTPSVC (", 1)
     return UsualField(client, by_clause, by, protocol, queue_id, angled or bare, date)

@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+LONGEST = 20_000
+
 Below = Callable[[int], int]
 """A choice: a number from 0 to one less than the argument."""
 
@@ -21,107 +23,21 @@ LINES = [
 
 _TOKEN = re.compile(r"\s+|[();<>\[\]@:,=]|[^\s();<>\[\]@:,=]+")
 _CLAUSE = re.compile(r"(?:^|(?<=\s))(?=(?:from|by|with|id|for|via)\s)|(?=[(;])|(?<=\))", re.IGNORECASE)
-_INSERTS = (
-    *(
-        " by ",
-        " by mx.evil.example (Postfix) ",
-        " from ",
-        " with ",
-        " with ESMTPSA ",
-        " id ",
-        " for ",
-        " via ",
-        " HTTP ",
-    ),
-    *(
-        "(",
-        ")",
-        "[",
-        "]",
-        "<",
-        ">",
-        ";",
-        ":",
-        ",",
-        ".",
-        "@",
-        '"',
-        "\\",
-        "=",
-        "%",
-        " ",
-        "\t",
-        "\r\n ",
-        "()",
-        "((",
-        "))",
-        ") (",
-    ),
-    *("[192.0.2.66]", "(192.0.2.66)", "([192.0.2.66])", "(evil.example [192.0.2.66])", "[IPv6:2001:db8::66]", ":25"),
-    *(
-        "192.0.2.66",
-        "::ffff:192.0.2.66",
-        "2002:c000:242::",
-        "192.0.2.066",
-        "192.0.2.256",
-        "unknown",
-        "localhost",
-        "helo=",
-    ),
-    *(
-        "(HELO x)",
-        "(may be forged)",
-        "(authenticated bits=0)",
-        "(Authenticated sender: x@evil.example)",
-        "(using TLSv1.3)",
-    ),
-    *(
-        "(Postfix)",
-        "(Exim 4.96)",
-        "(8.15.2/8.15.2)",
-        "(qmail 7 invoked by uid 0)",
-        "Microsoft SMTP Server",
-        "by",
-        "for",
-    ),
-    *(
-        "; Fri, 20 Nov 2026 14:03:12 +0900",
-        " +0000 (JST)",
-        " 24:00:00 ",
-        " 23:59:60 ",
-        " 31 Feb 2026 ",
-        " -0000",
-        " GMT",
-    ),
-    *(
-        "\x00",
-        "\x07",
-        "\x0b",
-        "\x0c",
-        "\x1c",
-        "\x1f",
-        "\x7f",
-        "\x85",
-        "\xa0",
-        "\u3000",
-        "\u2028",
-        "\u200b",
-        "\ufeff",
-        "\udc80",
-    ),
-    *(
-        "\uff08",
-        "\uff3b",
-        "\uff11\uff19\uff12",
-        "\u0661",
-        "\u0131d",
-        "\u017fmtp",
-        "\u212a",
-        "\u3042",
-        "\U0001f4a9",
-        "e\u0301",
-    ),
+# fmt: off
+INSERTS = (
+    " by ", " by mx.evil.example (Postfix) ", " from ", " with ", " with ESMTPSA ", " id ", " for ", " via ",
+    " HTTP ", "(", ")", "[", "]", "<", ">", ";", ":", ",", ".", "@", '"', "\\", "=", "%", " ", "\t", "\r\n ", "()",
+    "((", "))", ") (", "[192.0.2.66]", "(192.0.2.66)", "([192.0.2.66])", "(evil.example [192.0.2.66])",
+    "[IPv6:2001:db8::66]", ":25", "192.0.2.66", "::ffff:192.0.2.66", "2002:c000:242::", "192.0.2.066", "192.0.2.256",
+    "unknown", "localhost", "helo=", "(HELO x)", "(may be forged)", "(authenticated bits=0)",
+    "(Authenticated sender: x@evil.example)", "(using TLSv1.3)", "(Postfix)", "(Exim 4.96)", "(8.15.2/8.15.2)",
+    "(qmail 7 invoked by uid 0)", "Microsoft SMTP Server", "by", "for", "; Fri, 20 Nov 2026 14:03:12 +0900",
+    "; Mon, 1 Jan 2001 00:00:00 +0000", " +0000 (JST)", " 24:00:00 ", " 23:59:60 ", " 31 Feb 2026 ", " -0000", " GMT",
+    " m=+4955159.8067505", " UTC", "\x00", "\x07", "\x0b", "\x0c", "\x1c", "\x1f", "\x7f", "\x85", "\xa0", "\u3000",
+    "\u2028", "\u200b", "\ufeff", "\udc80", "\uff08", "\uff3b", "\uff11\uff19\uff12", "\u0661", "\u0131d",
+    "\u017fmtp", "\u212a", "\u3042", "e\u0301",
 )
+# fmt: on
 
 
 def mutated_field(below: Below, lines: list[str] | None = None) -> str:
@@ -129,8 +45,8 @@ def mutated_field(below: Below, lines: list[str] | None = None) -> str:
     lines = lines or LINES
     text = lines[below(len(lines))]
     for _ in range(1 + below(6)):
-        text = _MUTATIONS[below(len(_MUTATIONS))](text, below, lines)
-    return text[:20_000]
+        text = _MUTATIONS[below(len(_MUTATIONS))](text, below, lines)[:LONGEST]
+    return text
 
 
 def _pieces(text: str, below: Below) -> list[str]:
@@ -167,14 +83,14 @@ def _delete(text: str, below: Below, lines: list[str]) -> str:
 
 def _insert(text: str, below: Below, lines: list[str]) -> str:
     pieces = _pieces(text, below)
-    pieces.insert(below(len(pieces) + 1), _INSERTS[below(len(_INSERTS))])
+    pieces.insert(below(len(pieces) + 1), INSERTS[below(len(INSERTS))])
     return "".join(pieces)
 
 
 def _replace(text: str, below: Below, lines: list[str]) -> str:
     pieces = _pieces(text, below)
     if pieces:
-        pieces[below(len(pieces))] = _INSERTS[below(len(_INSERTS))]
+        pieces[below(len(pieces))] = INSERTS[below(len(INSERTS))]
     return "".join(pieces)
 
 

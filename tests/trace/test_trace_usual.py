@@ -29,6 +29,9 @@ USUAL = [
     "from h.example (2001:db8:1::7) by mx.example.jp with HTTPS; Fri, 20 Nov 2026 05:03:12 +0000",
     "from r.example (r.example. [192.0.2.7]) by mx.google.com with ESMTPS id a1si2 for <a@b.example> (version=TLS1_3 cipher=TLS_AES_128_GCM_SHA256 bits=128/128); Thu, 19 Nov 2026 21:03:12 -0800 (PST)",
     "from r.example (HELO h.example) (192.0.2.7) by mx.example.jp with SMTP; 20 Nov 2026 05:03:12 -0000",
+    "from r.example ([192.0.2.7]) by mx.example.jp with esmtpsa (TLS1.3) tls TLS_AES_256_GCM_SHA384 (Exim 4.96) (envelope-from <x@y.example>) id 1u; Fri, 20 Nov 2026 14:03:12 +0900",
+    "from h ([192.0.2.7]) by mx.example.jp with Microsoft SMTPSVC(6.0.3790.4675); Fri, 20 Nov 2026 14:03:12 +0900",
+    "from root by web1.example.com with local (Exim 4.92) id 1a; Fri, 20 Nov 2026 14:03:12 +0900",
     "by 2002:a05:6a10:f3d0:: with SMTP id x20mr123; Thu, 19 Nov 2026 21:03:12 -0800 (PST)",
     "by web1.example.com (Postfix, from userid 33) id 394DCE0; Fri, 20 Nov 2026 14:03:12 +0900 (JST)",
 ]
@@ -73,6 +76,10 @@ def test_both_ways_say_the_same_of_real_fields() -> None:
     "line",
     [
         "from h.example (r.example [192.0.2.7]) by mx.example.jp (Postfix) with ESMTP id by; Fri, 20 Nov 2026 14:03:12 +0900",
+        "from h.example (r.example [192.0.2.7]) by mx.example.jp (Postfix) with for id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
+        "from h.example (r.example [192.0.2.7]) by with with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
+        "from h.example (r.example [192.0.2.7]) by : (Postfix) with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
+        "from h.example (r.example [192.0.2.7]) by mx.example.jp (x by y [192.0.2.8]) with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
         "from x by y (r.example [192.0.2.7]) by mx.example.jp (Postfix) with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
         "from h (a([192.0.2.8]) [192.0.2.7]) by mx.example.jp (Postfix) with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
         "from h (r.example [192.0.2.777]) by mx.example.jp (Postfix) with ESMTP id 4F2A8; Fri, 20 Nov 2026 14:03:12 +0900",
