@@ -6,7 +6,7 @@ keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,18 +27,38 @@ from abuse_pipeline.model import (
     JudgedIncident,
     Origin,
     Report,
+    Signature,
 )
 from abuse_pipeline.networks.addresses import parse_address
 from abuse_pipeline.privacy.names import mailboxes
-from abuse_pipeline.trace import RecipientSide, registered_domain
+from abuse_pipeline.signatures import verified
+from abuse_pipeline.trace import Passage, RecipientSide, TraceRules, passage_of, registered_domain
 from abuse_pipeline.triage import Circumstances, decide, detect_language, establish_origin
 
-KnownFindings = Callable[[IPAddress], tuple[Finding, ...]]
-"""What is known already about an address; never asks anybody."""
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the desk remembers and may use on a report. Nothing here asks anybody outside.
+
+    findings: what is known about an address. learned: hosts that stand in front of the mailboxes of a registered
+    domain, as its earlier reports taught. key_of: the key record at a DNS name, where it was looked up before.
+    """
+
+    findings: Callable[[IPAddress], tuple[Finding, ...]]
+    learned: Callable[[str], frozenset[IPAddress]]
+    key_of: Callable[[str], str | None]
 
 
-def nothing_known(ip: IPAddress) -> tuple[Finding, ...]:  # noqa: ARG001  the shape of KnownFindings
-    return ()
+NO_MEMORY = Memory(lambda _: (), lambda _: frozenset(), lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """Which host handed over the mail of incident *position* to the reporter's side. domain: the reporter's."""
+
+    domain: str
+    position: int
+    passage: Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +66,7 @@ class Assessment:
     """What the desk makes of one submission.
 
     mail: None when no reader makes a message of the bytes. format: None when no parser took it. bids: what each parser
-    said, best first. problems: plugins that failed on this message.
+    said, best first. problems: plugins that failed on this message. teaching: what it shows of the reporter's side.
     """
 
     mail: Mail | None
@@ -59,6 +79,7 @@ class Assessment:
     report: Report | None = None
     bids: tuple[tuple[str, Bid], ...] = ()
     problems: tuple[str, ...] = ()
+    teaching: Teaching | None = None
 
     @property
     def needs_staff(self) -> bool:
@@ -68,21 +89,17 @@ class Assessment:
         return any(judged.decision.disposition is Disposition.STAFF for judged in self.incidents)
 
 
-def assess(
-    raw: bytes, envelope: Envelope, desk: Desk, now: datetime, known: KnownFindings = nothing_known
-) -> Assessment:
+def assess(raw: bytes, envelope: Envelope, desk: Desk, now: datetime, memory: Memory = NO_MEMORY) -> Assessment:
     """Take one submission from bytes to decisions. Whatever the bytes are, trouble becomes a reason for staff."""
     mail = None
     try:
         mail = read_mail(raw, desk.settings.mail)
-        return assess_mail(mail, envelope, desk, now, known)
+        return assess_mail(mail, envelope, desk, now, memory)
     except ReportError as error:
         return _for_staff(mail, f"the message cannot be read: {error}", None, None)
 
 
-def assess_mail(
-    mail: Mail, envelope: Envelope, desk: Desk, now: datetime, known: KnownFindings = nothing_known
-) -> Assessment:
+def assess_mail(mail: Mail, envelope: Envelope, desk: Desk, now: datetime, memory: Memory = NO_MEMORY) -> Assessment:
     reporter = reporter_of(mail, envelope)
     language = detect_language(f"{mail.header('Subject') or ''}\n{_own_words(mail)}")
     context = replace(desk.parse_context, null_sender=envelope.mail_from == "")
@@ -95,11 +112,27 @@ def assess_mail(
         report = _parse(name, mail, desk, context)
     except (ReportError, PluginError) as error:
         return replace(unread, format=name, reasons=(str(error),), bids=bids)
-    side = _recipient_side(reporter, envelope)
+    chains = _Chains(_recipient_side(reporter, envelope), teaching_domain(reporter, desk.rules), desk, memory)
     circumstances = _circumstances(desk, now, reporter if has_one_author(mail) else None, envelope)
-    incidents = tuple(_judge(incident, side, circumstances, desk, known) for incident in report.incidents)
+    traced = tuple(chains.trace(incident) for incident in report.incidents)
+    incidents = tuple(
+        _judge(incident, found.origin, circumstances, desk, memory)
+        for incident, found in zip(report.incidents, traced, strict=True)
+    )
     disposition, reasons = _overall(report, incidents)
-    return Assessment(mail, name, language, reporter, disposition, reasons, incidents, report, bids, problems)
+    return Assessment(
+        mail,
+        name,
+        language,
+        reporter,
+        disposition,
+        reasons,
+        incidents,
+        report,
+        bids,
+        problems,
+        chains.teaching([found.passage for found in traced]),
+    )
 
 
 def _for_staff(mail: Mail | None, reason: str, language: str | None, reporter: Identity | None) -> Assessment:
@@ -183,13 +216,65 @@ def _circumstances(desk: Desk, now: datetime, author: Identity | None, envelope:
     )
 
 
+def teaching_domain(reporter: Identity | None, rules: TraceRules) -> str | None:
+    """The reporter's registered domain, when its reports can teach something of its own mail servers.
+
+    A provider of mailboxes has many users with a forwarder each: what they have in common is only the provider.
+    """
+    address = reporter.address if reporter else None
+    domain = registered_domain(address.rpartition("@")[2]) if address and "@" in address else None
+    return domain if domain is not None and rules.provider_of(domain) is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """passage: what the chain by itself shows of the reporter's side."""
+
+    origin: Origin
+    passage: Passage | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """Traces the chains of one report's incidents."""
+
+    side: RecipientSide
+    domain: str | None
+    desk: Desk
+    memory: Memory
+
+    def trace(self, incident: Incident) -> _Traced:
+        """The origin by the mail itself, then with what is remembered: only where that can change the answer."""
+        rules = self.desk.rules
+        origin = establish_origin(incident, self.side, rules)
+        passage = passage_of(origin, rules)
+        if passage is not None and passage.client is not None and self.domain is not None:
+            learned = self.memory.learned(self.domain)
+            if passage.relay in learned:
+                origin = establish_origin(incident, replace(self.side, learned=learned), rules)
+        if origin.confidence is Confidence.RELAYED and (signatures := self._signatures(incident, origin)):
+            origin = establish_origin(incident, self.side, rules, signatures)
+        return _Traced(origin, passage)
+
+    def _signatures(self, incident: Incident, origin: Origin) -> tuple[Signature, ...]:
+        if incident.message is None or origin.moment is None:
+            return ()
+        return verified(incident.message.raw, self.desk.rules.signers, self.memory.key_of, origin.moment.at)
+
+    def teaching(self, passages: Sequence[Passage | None]) -> Teaching | None:
+        """The first passage of the report, which speaks once."""
+        if self.domain is None:
+            return None
+        found = ((position, passage) for position, passage in enumerate(passages) if passage is not None)
+        return next((Teaching(self.domain, position, passage) for position, passage in found), None)
+
+
 def _judge(
-    incident: Incident, side: RecipientSide, circumstances: Circumstances, desk: Desk, known: KnownFindings
+    incident: Incident, origin: Origin, circumstances: Circumstances, desk: Desk, memory: Memory
 ) -> JudgedIncident:
-    origin = establish_origin(incident, side, desk.rules)
     holder = _holder(origin, desk)
     decision = decide(incident, origin, holder, circumstances)
-    findings = known(origin.ip) if origin.ip is not None else ()
+    findings = memory.findings(origin.ip) if origin.ip is not None else ()
     return JudgedIncident(incident, origin, holder, decision, findings)
 
 

@@ -5,18 +5,21 @@ This is where files are read for the pure rooms: the CSV tables, the relay list 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from abuse_pipeline.api import ParseContext
 from abuse_pipeline.errors import ConfigurationError
+from abuse_pipeline.model import IPAddress
 from abuse_pipeline.networks import NetworkTable, NetworkTexts, build_table
 from abuse_pipeline.notices import ProviderFacts
 from abuse_pipeline.plugins import Plugins, find_plugins
 from abuse_pipeline.settings import NetworkFiles, Settings
 from abuse_pipeline.shipped import shipped_file
 from abuse_pipeline.trace import TraceRules, load_relays
+from abuse_pipeline.trace.learning import never_learned
 from abuse_pipeline.triage import Feed
 
 
@@ -45,6 +48,11 @@ class Desk:
     @cached_property
     def feeds(self) -> tuple[Feed, ...]:
         return tuple(Feed(feed.sender, feed.networks) for feed in self.settings.triage.feeds)
+
+    @cached_property
+    def never_learned(self) -> Callable[[IPAddress], bool]:
+        """Addresses that no report can teach the tracer to pass over."""
+        return never_learned(self.rules)
 
     @cached_property
     def provider(self) -> ProviderFacts:

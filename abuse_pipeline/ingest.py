@@ -13,6 +13,7 @@ from abuse_pipeline.desk import Desk
 from abuse_pipeline.documents import Document, Labels, duplicate_document, report_document
 from abuse_pipeline.errors import LeaseLost, StoreRefused, StoreUnavailable
 from abuse_pipeline.intake.archives import SourceMessage, SourceProblem
+from abuse_pipeline.memory import memory_of
 from abuse_pipeline.model import Channel, Disposition, Envelope, Outgoing, Status
 from abuse_pipeline.pipeline import Processed
 from abuse_pipeline.store import Store
@@ -163,7 +164,7 @@ def _stored(found: SourceMessage, accepted: Accepted, worker: Worker) -> Documen
     shown = Assessment(None, record.format, record.language, None, record.disposition or Disposition.STAFF, ())
     if cases:
         now = worker.clock()
-        again = assess(found.raw, Envelope(), desk, now, known=lambda ip: store.findings_of(ip, now))
+        again = assess(found.raw, Envelope(), desk, now, memory_of(store, desk, now))
         if (len(again.incidents), again.disposition) == (len(cases), record.disposition):
             shown = again
     labels = Labels(

@@ -14,6 +14,7 @@ from abuse_pipeline.compose import Stamp, gated_reply
 from abuse_pipeline.desk import Desk
 from abuse_pipeline.enrichment import enrich
 from abuse_pipeline.errors import WrongState
+from abuse_pipeline.memory import memory_of
 from abuse_pipeline.model import Finding, IPAddress, OutgoingState
 from abuse_pipeline.privacy.pseudonyms import thread_token
 from abuse_pipeline.store import Store
@@ -50,7 +51,7 @@ def _rewrite(reply: str, submission: str, desk: Desk, store: Store, now: datetim
     The path up to the decision is repeated instead of kept: it gives the same answer for the same bytes.
     """
     raw, envelope = store.raw_message(submission), store.envelope(submission)
-    assessment = assess(raw, envelope, desk, now, known=lambda ip: store.findings_of(ip, now))
+    assessment = assess(raw, envelope, desk, now, memory_of(store, desk, now))
     token = thread_token(store.pseudonym_key, reply)
     outgoing = gated_reply(assessment, envelope, desk, Stamp(token, token, store.outgoing_record(reply).due_at))
     if outgoing is not None and outgoing.state is OutgoingState.QUEUED:

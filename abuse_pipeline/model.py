@@ -217,7 +217,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature of a well-known relay that verifies over the message as we have it: DKIM (RFC 6376) or ARC (RFC 8617).
+    """A relay's signature that verifies over the message as we have it: DKIM (RFC 6376) or ARC (RFC 8617).
 
     remote_ip: for ARC, the one client address that the relay's sealed Authentication-Results name; else None.
     """

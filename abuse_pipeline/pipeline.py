@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from abuse_pipeline.assess import Assessment, KnownFindings, assess
+from abuse_pipeline.assess import Assessment, assess
 from abuse_pipeline.clock import Clock
 from abuse_pipeline.compose import (
     NoticeMatter,
@@ -24,10 +24,10 @@ from abuse_pipeline.compose import (
     status_of,
 )
 from abuse_pipeline.desk import Desk
+from abuse_pipeline.memory import memory_of
 from abuse_pipeline.model import (
+    Confidence,
     Disposition,
-    Finding,
-    IPAddress,
     JudgedIncident,
     Outgoing,
     OutgoingState,
@@ -36,6 +36,8 @@ from abuse_pipeline.model import (
 from abuse_pipeline.notices import ReportedFact
 from abuse_pipeline.privacy import Needle, needles_from_json, needles_to_json
 from abuse_pipeline.privacy.pseudonyms import thread_token
+from abuse_pipeline.signatures import wanted_keys
+from abuse_pipeline.signatures.keys import SOURCE
 from abuse_pipeline.store import Store, UnitOfWork
 from abuse_pipeline.store.records import CaseFact, CaseRecord, Claim, QueuedNotice, Result
 
@@ -71,12 +73,14 @@ def process(claim: Claim, store: Store, desk: Desk, clock: Clock) -> Processed:
     """
     now = clock()
     envelope = claim.submission.envelope
-    assessment = assess(claim.raw, envelope, desk, now, known=_known_to(store, now))
+    assessment = assess(claim.raw, envelope, desk, now, memory_of(store, desk, now))
+    _want_keys(assessment, store, desk, now)
     needles = needles_of(assessment, claim.raw, envelope, desk)
     status = status_of(assessment, envelope, desk)
     with store.completing(claim) as unit:
         pseudonym = unit.record_report(_result(assessment, status))
         unit.keep_needles(needles_to_json(needles))
+        _learn(assessment, store, unit, desk)
         cases = _file(assessment, unit, desk)
         # The unit's own time: a notice that became due since `now` is closed, and takes up nothing more.
         work = _Work(claim, assessment, needles, store, unit, desk, unit.now)
@@ -97,6 +101,27 @@ def _result(assessment: Assessment, status: Status) -> Result:
     )
 
 
+def _want_keys(assessment: Assessment, store: Store, desk: Desk, now: datetime) -> None:
+    """Ask for the keys with which a relay's signature can be checked: they help the next report, not this one."""
+    if desk.settings.enrich.offline:
+        return
+    raws = [
+        judged.incident.message.raw
+        for judged in assessment.incidents
+        if judged.incident.message is not None and judged.origin.confidence is Confidence.RELAYED
+    ]
+    names = {name for raw in raws for name in wanted_keys(raw, desk.rules.signers)}
+    unknown = sorted(name for name in names if store.finding_cache.get(SOURCE, name, now) is None)
+    if unknown:
+        store.want_keys(unknown, now)
+
+
+def _learn(assessment: Assessment, store: Store, unit: UnitOfWork, desk: Desk) -> None:
+    teaching = assessment.teaching
+    if teaching is not None and desk.settings.trace.learn_after > 0:
+        unit.record_sighting(teaching.position, store.domain_token(teaching.domain), teaching.passage)
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """What the writing half of the path works with."""
@@ -108,13 +133,6 @@ class _Work:
     unit: UnitOfWork
     desk: Desk
     now: datetime
-
-
-def _known_to(store: Store, now: datetime) -> KnownFindings:
-    def known(ip: IPAddress) -> tuple[Finding, ...]:
-        return store.findings_of(ip, now)
-
-    return known
 
 
 def _file(assessment: Assessment, unit: UnitOfWork, desk: Desk) -> tuple[CaseRecord | None, ...]:

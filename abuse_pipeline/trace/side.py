@@ -57,6 +57,11 @@ class TraceRules:
     max_skew: timedelta
     managed: Callable[[IPAddress], bool]
 
+    @property
+    def signers(self) -> frozenset[str]:
+        """The registered domains of all well-known providers' signatures."""
+        return frozenset(domain for relay in self.relays for domain in relay.signs)
+
     def is_own_relay(self, ip: IPAddress) -> bool:
         return any(ip in network for network in self.own_relays)
 
