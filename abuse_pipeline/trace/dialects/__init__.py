@@ -40,9 +40,13 @@ GENERIC: Final = Dialect(
 )
 
 
+_ROWS: Final = tuple((row.word, row.mark.match, row) for row in DIALECTS if row.mark is not None)
+_ROWS_WITHOUT_COMMENT: Final = tuple(row for row in _ROWS if "(" not in row[0])
+
+
 def dialect_of(by_clause: str) -> Dialect:
     """The dialect whose mark *by_clause* (what follows `by `) bears, or the generic one."""
-    for dialect in DIALECTS:
-        if dialect.word in by_clause and dialect.mark is not None and dialect.mark.match(by_clause):
+    for word, bears, dialect in _ROWS if "(" in by_clause else _ROWS_WITHOUT_COMMENT:
+        if word in by_clause and bears(by_clause):
             return dialect
     return GENERIC
