@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint unit bench lock clean
+.PHONY: demo test lint unit bench fuzz lock clean
 
 demo: .venv/.run
 	@$(BIN)/abuse demo
@@ -21,6 +21,13 @@ unit: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/processing.py
+	$(BIN)/python benchmarks/received.py
+
+# A million bent Received fields. What it found wrong it keeps in .fuzz/.
+fuzz: .venv/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-fuzz.lock
+	mkdir -p .fuzz
+	$(BIN)/python tests/fuzz/received_fuzz.py -artifact_prefix=.fuzz/
 
 # What is installed comes from the lock files, by hash; the project itself is installed in place.
 .venv/.run: bootstrap.py requirements.lock pyproject.toml
@@ -37,6 +44,8 @@ lock:
 		pyproject.toml requirements-build.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		pyproject.toml requirements-build.in --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--group pyproject.toml:fuzz -o requirements-fuzz.lock
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
