@@ -19,6 +19,7 @@ from abuse_pipeline.trace.clauses import UNBALANCED as UNBALANCED
 from abuse_pipeline.trace.dates import parse_date
 from abuse_pipeline.trace.dialects import GENERIC, dialect_of
 from abuse_pipeline.trace.dialects.shapes import (
+    ACCOUNT,
     ALONE,
     EXIM,
     EXIM_NAMELESS,
@@ -251,6 +252,8 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
         defects.append(ADDRESS_ALONE)
     if more and has_address(more):
         defects.append(TWO_ADDRESSES)
+        if shape is ACCOUNT:  # the first one may be a HELO that reads like this dialect
+            return _Client(defects=tuple(defects))
     usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
     return _Client(helo, rdns, ip, usable_port, dialect.logs_in or bool(part("auth")), tuple(defects))
 
