@@ -42,7 +42,9 @@ def arc_sets(fields: Iterable[SignedField]) -> tuple[ArcSet, ...]:
         if instance is None or (kind, instance) in found:
             return ()
         found[kind, instance] = own
-    count = len(found) // 3
+    count, left_over = divmod(len(found), 3)
+    if left_over:
+        return ()
     try:
         return tuple(ArcSet(found[_RESULTS, i], found[_MESSAGE, i], found[_SEAL, i]) for i in range(1, count + 1))
     except KeyError:
