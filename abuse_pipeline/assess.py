@@ -112,8 +112,9 @@ def assess_mail(mail: Mail, envelope: Envelope, desk: Desk, now: datetime, memor
         report = _parse(name, mail, desk, context)
     except (ReportError, PluginError) as error:
         return replace(unread, format=name, reasons=(str(error),), bids=bids)
-    chains = _Chains(_recipient_side(reporter, envelope), teaching_domain(reporter, desk.rules), desk, memory)
-    circumstances = _circumstances(desk, now, reporter if has_one_author(mail) else None, envelope)
+    author = reporter if has_one_author(mail) else None
+    chains = _Chains(_recipient_side(reporter, envelope), teaching_domain(author, desk.rules), desk, memory)
+    circumstances = _circumstances(desk, now, author, envelope)
     traced = tuple(chains.trace(incident) for incident in report.incidents)
     incidents = tuple(
         _judge(incident, found.origin, circumstances, desk, memory)
