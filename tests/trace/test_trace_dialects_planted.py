@@ -1,0 +1,156 @@
+"""What a client plants into its HELO, over the lines of every dialect: it becomes no address, no host and no time.
+
+The true client, host and time are those of the line itself; each may be missing, none may be another.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from abuse_pipeline.trace import read_hop
+from abuse_pipeline.trace.received import LONGEST_FIELD
+
+DIALECTS = Path(__file__).parent / "dialects"
+PLANTED = "198.51.100.66"
+PLANTED_6 = "2001:db8::66"
+SHAPES = (
+    "{}",
+    "[{}]",
+    "[{}]:25",
+    "{}:25",
+    "IPv6:{}",
+    "x@{}",
+    "[{}] (HELO x)",
+    "[{}] (account y HELO x)",
+    "[{}] (helo=x)",
+    "{} (SquirrelMail authenticated user x)",
+    "x [{}]",
+    "x ({})",
+    "x([{}])",
+    "x (cust.example [{}])",
+    "x (HELO y) ({})",
+    "x (Not Verified[{}])",
+    "x (authenticated [{}])",
+    "x (using TLS [{}])",
+    "x) (y [{}]",
+    "x) ([{}]) (y",
+    "x (y [{}",
+    "by {}",
+    "x by mx.evil.example",
+    "x by mx.evil.example ([{}])",
+    "x (cust.example [{}]) by mx.evil.example (Postfix) with SMTP id 1; Fri, 1 Jan 2021 00:00:00 +0000",
+    "[{}] by mx.evil.example (Exim 4.92) id 1; Fri, 1 Jan 2021 00:00:00 +0000",
+    "x; Fri, 1 Jan 2021 00:00:00 +0000",
+    "x) by mx.evil.example (Exim 4.92) (y",
+    "x\r\n\tby mx.evil.example; Fri, 1 Jan 2021 00:00:00 +0000\r\nReceived: from x (cust.example [{}])",
+    "x" * 10_240 + "[{}]",
+    "([{}] " * 400,
+)
+
+
+def _lines() -> list[Any]:
+    cases = []
+    for file in sorted(DIALECTS.glob("*.toml")):
+        for number, line in enumerate(tomllib.loads(file.read_text(encoding="utf-8"))["line"], start=1):
+            if "ip" in line and _spots(line["received"], line.get("helo")):
+                cases.append(pytest.param(line, id=f"{file.stem}-{number}"))
+    return cases
+
+
+def _spots(received: str, helo: str | None) -> list[int]:
+    """Where the HELO stands in a line: behind HELO, EHLO, LHLO, `helo=`, else behind FROM."""
+    if helo is None:
+        return []
+    text = re.escape(helo)
+    marked = [found.start(1) for found in re.finditer(rf"(?:[HE]HLO|HELO|LHLO|helo=) ?({text})(?=[\s)])", received)]
+    return marked or [found.start(1) for found in re.finditer(rf"^\s*from ({text})(?=\s)", received, re.IGNORECASE)]
+
+
+LINES = _lines()
+
+
+def _with_helo(line: dict[str, Any], helo: str) -> list[str]:
+    old = line["helo"]
+    received: str = line["received"]
+    return [received[:at] + helo + received[at + len(old) :] for at in _spots(received, old)]
+
+
+def _check(line: dict[str, Any], received: str) -> None:
+    hop = read_hop(0, received)
+    assert hop.ip in (None, ip_address(line["ip"])), (hop.ip, received[:500])
+    if "by" in line:
+        assert hop.by in (None, line["by"]), received[:500]
+    if "at" in line and hop.stamped_at is not None:
+        assert hop.stamped_at.at == datetime.fromisoformat(line["at"]), received[:500]
+    if "authenticated" not in line and "protocol" in line and not line["protocol"].upper().endswith("A"):
+        assert hop.authenticated == read_hop(0, line["received"]).authenticated or not hop.authenticated
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_nothing_planted_into_the_helo_is_taken(line: dict[str, Any]) -> None:
+    for shape in SHAPES:
+        for planted in (PLANTED, PLANTED_6):
+            for received in _with_helo(line, shape.replace("{}", planted)):
+                _check(line, received)
+
+
+def test_every_dialect_is_planted_into() -> None:
+    assert len(LINES) > 150
+    files = {case.id.rpartition("-")[0] for case in LINES}
+    assert {"postfix", "sendmail", "exim", "qmail", "exchange", "amavis", "mcafee", "fsecure", "au", "ocn"} <= files
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [*"()[]<>;:,@\"' =", "by ", "from ", "with ", "id ", "for ", "HELO ", "helo=", "x", PLANTED, "cust.example ["]
+    ),
+    max_size=12,
+).map("".join)
+
+
+ENVELOPES = (
+    '"x (cust.example [{}])"@example.com',
+    '"x by mx.evil.example"@example.com',
+    '"x (cust.example [{}]) by mx.evil.example"@example.com',
+    '"x by mx.evil.example (Exim 4.92) ([{}])"@example.com',
+    '"x; Fri, 1 Jan 2021 00:00:00 +0000"@example.com',
+    '"x) by mx.evil.example ([{}]"@example.com',
+    '"x (authenticated"@example.com',
+    "x@[{}]",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_nothing_planted_into_the_envelope_is_taken(line: dict[str, Any]) -> None:
+    received: str = line["received"]
+    for address in line.get("addresses", ()):
+        for shape in ENVELOPES:
+            if f"<{address}>" in received and f"id <{address}>" not in received:
+                _check(line, received.replace(address, shape.replace("{}", PLANTED)))
+
+
+_VALUES = [case.values[0] for case in LINES]
+
+
+@given(st.data(), _PIECES)
+@settings(max_examples=1500, deadline=None)
+def test_no_greeting_at_all_moves_a_field(data: st.DataObject, helo: str) -> None:
+    line = data.draw(st.sampled_from(_VALUES))
+    for received in _with_helo(line, f"x{helo}"):
+        _check(line, received)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_field_made_too_long_by_its_helo_is_not_read(line: dict[str, Any]) -> None:
+    for received in _with_helo(line, "x" * LONGEST_FIELD):
+        hop = read_hop(0, received)
+        assert (hop.ip, hop.by, hop.stamped_at) == (None, None, None)
