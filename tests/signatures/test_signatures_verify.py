@@ -106,6 +106,7 @@ def test_fields_that_hosts_add_on_top_change_nothing() -> None:
         (b"a=rsa-sha256", b"a=rsa-sha1"),
         (b"c=relaxed/relaxed", b"c=relaxed/none"),
         (b"; b", b"; b="),
+        (b"\tb=", b"\tb=AAAA"),
     ],
 )
 def test_what_was_altered_does_not_verify(old: bytes, new: bytes) -> None:
