@@ -7,13 +7,14 @@ import tomllib
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from received_promises import one_field
 
-from abuse_pipeline.model import Hop
 from abuse_pipeline.trace import read_hop
 from abuse_pipeline.trace.clauses import _split_flat, _split_nested
 
@@ -77,16 +78,17 @@ _LINES = [case.values[0]["received"] for case in CASES]  # type: ignore[index]
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
-def test_a_mutilated_line_ends_in_a_hop(data: st.DataObject) -> None:
-    line = data.draw(st.sampled_from(_LINES))
-    begin, end = sorted((data.draw(st.integers(0, len(line))), data.draw(st.integers(0, len(line)))))
-    piece = data.draw(st.text(alphabet=st.one_of(st.sampled_from("()[];<> \tby:.@1"), st.characters()), max_size=20))
-    hop = read_hop(3, line[:begin] + piece + line[end:])
-    assert isinstance(hop, Hop)
-    assert hop.index == 3
-    if hop.ip is not None:
-        assert hop.ip.version in (4, 6)
+@settings(max_examples=200, deadline=None)
+def test_a_bent_field_keeps_its_promises(data: st.DataObject) -> None:
+    one_field(lambda number: data.draw(st.integers(0, number - 1)))
+
+
+@given(st.integers(0, 2**64 - 1))
+@settings(max_examples=150, deadline=None)
+def test_many_bent_fields_keep_their_promises(seed: int) -> None:
+    below = Random(seed).randrange
+    for _ in range(20):
+        one_field(below)
 
 
 _WORDS = st.sampled_from(["(", ")", " ", ";", "x", " by ", "(a)", "; Fri", " (b (c)) ", "[192.0.2.4]"])
