@@ -23,6 +23,7 @@ from abuse_pipeline.intake.folder import FolderWatcher
 from abuse_pipeline.intake.smtp import start_smtp
 from abuse_pipeline.intake.spool import Spool
 from abuse_pipeline.late_facts import add_late_facts
+from abuse_pipeline.late_keys import fetch_wanted_keys
 from abuse_pipeline.store import Store
 from abuse_pipeline.worker import place_of
 
@@ -112,18 +113,22 @@ async def _gather_facts(desk: Desk, store: Store, clock: Clock, stop: asyncio.Ev
 
 def _gather_until(desk: Desk, store: Store, clock: Clock, over: threading.Event) -> None:
     while not over.is_set():
-        try:
-            done = asyncio.run(add_late_facts(desk, store, clock))
-        except AbuseError as error:
-            # Late facts are a courtesy: when the store or a source is down, the service goes on without them.
-            log.warning("%s", error)
-            done = 0
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a defect here must not end the look-ups for good
-            # Unhandled, it would be printed with its text, which may quote a report; class and place are enough.
-            log.error("looking facts up broke (%s %s)", type(error).__name__, place_of(error))
-            done = 0
-        if not done:
+        done = [_looked_up(work(desk, store, clock)) for work in (add_late_facts, fetch_wanted_keys)]
+        if not any(done):
             over.wait(_LATE_FACTS_SECONDS)
+
+
+def _looked_up(work: Coroutine[None, None, int]) -> int:
+    """How much *work* did; 0 when it failed, which is logged."""
+    try:
+        return asyncio.run(work)
+    except AbuseError as error:
+        # Late facts are a courtesy: when the store or a source is down, the service goes on without them.
+        log.warning("%s", error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a defect here must not end the look-ups for good
+        # Unhandled, it would be printed with its text, which may quote a report; class and place are enough.
+        log.error("looking facts up broke (%s %s)", type(error).__name__, place_of(error))
+    return 0
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

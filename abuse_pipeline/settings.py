@@ -148,6 +148,7 @@ class TraceSettings(_Section):
     relays: Path | None = None
     max_skew: Duration = timedelta(hours=2)
     learn_after: Annotated[int, Field(ge=0)] = 5
+    verify_signatures: bool = True
 
 
 class FeedSettings(_Section):
