@@ -67,7 +67,9 @@ def address_of(text: str) -> IPAddress | None:
 
 
 def has_address(token: str) -> bool:
-    return any(address_of(text) is not None for text in _LITERAL.findall(token) if len(text) > 3)
+    """Whether an address stands anywhere in *token*, with a port (`192.0.2.7:25`) or without."""
+    texts = [text for text in _LITERAL.findall(token) if len(text) > 3]
+    return any(address_of(text) is not None or address_of(text.partition(":")[0]) is not None for text in texts)
 
 
 def clauses_of(text: str) -> Clauses | None:
@@ -134,7 +136,7 @@ def _dividing_by(tokens: list[str], places: list[int]) -> int | None:
     between = tokens[first + 1 : last]
     if not any(token.lower() == "for" or "envelope-" in token or _MAIL_MARKS & {*token} for token in between):
         return last
-    ends_there = has_address(tokens[first - 1]) and not any(map(has_address, tokens[first + 1 :]))
+    ends_there = first > 2 and has_address(tokens[first - 1]) and not any(map(has_address, tokens[first + 1 :]))
     return first if ends_there else None
 
 
@@ -200,15 +202,16 @@ def _date_among(text: str, semicolons: list[tuple[int, int]]) -> tuple[str | Non
     """What follows the semicolon that begins the date, the number of words before it, whether there are several dates.
 
     semicolons: where each stands, and the number of words before it. `id A; for <b@c.example>; Fri, …` has one date;
-    where a sender put another into an envelope address, nobody can tell which is the MTA's.
+    where a client put another into its HELO, or a sender into an envelope address, nobody can tell which is the MTA's.
+    Then no words are cut off (None): a BY behind the first date counts too.
     """
     if not semicolons:
         return None, None, False
     if len(semicolons) > _MOST_DATES:
-        return None, semicolons[0][1], True
+        return None, None, True
     ends = [*(at for at, _ in semicolons[1:]), len(text)]
     pieces = [(text[at + 1 : end], words) for (at, words), end in zip(semicolons, ends, strict=True)]
     readable = [piece for piece in pieces if len(pieces) > 1 and isinstance(parse_date(piece[0]), Moment)]
     if len({str(parse_date(date)) for date, _ in readable}) > 1:
-        return None, readable[0][1], True
+        return None, None, True
     return *(readable or pieces)[-1], False

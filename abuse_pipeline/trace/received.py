@@ -21,10 +21,11 @@ from abuse_pipeline.trace.dialects import GENERIC, dialect_of
 from abuse_pipeline.trace.dialects.shapes import (
     ACCOUNT,
     ALONE,
+    BARE,
     EXIM,
     EXIM_NAMELESS,
     NAME_THEN_BRACKET,
-    QMAIL,
+    PAREN,
     QMAIL_SAME,
     Dialect,
 )
@@ -110,8 +111,9 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         return None
     client = _NOBODY
     if field.client is not None:
-        shaped = _shaped(field.client, dialect_of(field.by_clause))
-        client = shaped or _Client(helo=field.client, defects=(NO_ADDRESS,))
+        dialect = dialect_of(field.by_clause)
+        shaped = _shaped(field.client, dialect)
+        client = shaped or _Client(helo=None if dialect.names_client else field.client, defects=(NO_ADDRESS,))
         if client.ip is None and (shaped is not None or " " in field.client):
             return None
     by_user = _USERS_HAND.search(text) is not None if field.client is None else _is_local(field.protocol)
@@ -196,7 +198,7 @@ def _client(clauses: Clauses, dialect: Dialect) -> _Client:
     if not tokens:
         return _Client(defects=(NO_KNOWN_SHAPE,))
     words = [token for token in tokens if token[0] not in "(["] or tokens[:1]
-    helo = words[0] if words == tokens[:1] and words[0][0] != "(" else None
+    helo = words[0] if words == tokens[:1] and words[0][0] != "(" and not dialect.names_client else None
     recorded = any(has_address(token) for token in (tokens if helo is None else tokens[1:]))
     return _Client(helo=helo, defects=(NO_KNOWN_SHAPE if recorded else NO_ADDRESS,))
 
@@ -233,12 +235,15 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
     part = found.groupdict().get
     ip = address_of(part("ip4") or part("ip") or "")
     helo, rdns, port = part("helo") or None, part("rdns"), part("port") or part("port_inside") or part("port_after")
-    if dialect.names_client and rdns is None and shape is not QMAIL:
+    if dialect.names_client and rdns is None and (shape is PAREN or shape is BARE):
         rdns, helo = helo, None
     if helo is None and (shape is EXIM or shape is NAME_THEN_BRACKET or shape is QMAIL_SAME):
         helo = rdns
-    if rdns is not None and (rdns.lower() in _NO_NAME or (rdns[-1].isdigit() and address_of(rdns) is not None)):
+    named = address_of(rdns) if rdns is not None and rdns[-1].isdigit() else None
+    if rdns is not None and (named is not None or rdns.lower() in _NO_NAME):
         rdns = None
+    if named not in (None, ip) and dialect.names_client:
+        return _Client(defects=(TWO_ADDRESSES,))
     alone = shape is ALONE or (shape is EXIM_NAMELESS and helo is None and " " not in found[0])
     more = part("more")
     defects: list[str] = []
@@ -252,7 +257,7 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
         defects.append(ADDRESS_ALONE)
     if more and has_address(more):
         defects.append(TWO_ADDRESSES)
-        if shape is ACCOUNT:  # the first one may be a HELO that reads like this dialect
+        if shape is ACCOUNT and more != f" ({helo})":  # the first one may be a HELO that reads like this dialect
             return _Client(defects=tuple(defects))
     usable_port = int(port) if port is not None and 0 < int(port) < 65_536 else None
     return _Client(helo, rdns, ip, usable_port, dialect.logs_in or bool(part("auth")), tuple(defects))

@@ -16,6 +16,16 @@ CLIENTS: Final = (
         names_client=True,
         logs_in=True,
     ),
+    # Sun's webmail; where a proxy names another address beside, no shape fits.
+    Dialect(
+        "mshttpd",
+        "(mshttpd)",
+        mark(rf"{HOST}\(mshttpd\)"),
+        (ALONE,),
+        alone_is_peer=True,
+        names_client=True,
+        logs_in=True,
+    ),
     Dialect(
         "fetchmail",
         "with ",

@@ -24,7 +24,7 @@ SERVICES: Final = (
         mark(r"(?:mx|smtp|smtp-relay|aspmx)\.(?:google|gmail|googlemail)\.com with "),
         (PAREN, ALONE),
     ),
-    Dialect("yahoo", "with SMTPs", mark(rf"{_YAHOO}with SMTPs\b"), (BARE_THEN_HELO, QMAIL)),
+    Dialect("yahoo", "with SMTPs", mark(rf"{_YAHOO}with SMTPs\b"), (BARE_THEN_HELO,)),
     Dialect(
         "yahoo-atlas",
         " pod-id ",

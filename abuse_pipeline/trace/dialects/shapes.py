@@ -14,7 +14,7 @@ _ADDRESS: Final = r"(?P<ip>(?:IPv6:)?[0-9A-Fa-f:.]{2,45}(?:%\w{1,16})?)"
 _V4: Final = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _PORT: Final = r"(?::(?P<port>\d{1,5}))"
 _BRACKETED: Final = rf"\[(?:(?P<ip4>{_V4}):(?P<port_inside>\d{{1,5}})|{_ADDRESS})\]"
-_NAME: Final = r"(?P<rdns>[^\s()\[\]@,/]+)"
+_NAME: Final = r"(?P<rdns>[^\s()\[\]@,/]+)(?<!:)"  # `Forwarded-For: [ip]` is no name
 _HELO: Final = r"(?P<helo>[^\s()]+)"
 _IDENT: Final = r"(?:\"[^\"()]*\"@|[^\s()]*@)"
 
@@ -67,11 +67,8 @@ ACCOUNT: Final = _shape(
 HELO_AFTER: Final = _shape(rf"{_BRACKETED} \((?P<helo>[^\s()]*)\)")
 # ip (EHLO helo): Yahoo
 BARE_THEN_HELO: Final = _shape(rf"{_ADDRESS} \((?:HELO|EHLO) (?P<helo>[^()]*)\)")
-# ip (SquirrelMail authenticated user x), ip (proxying for ip) (SquirrelMail authenticated user x): webmail
-WEBMAIL: Final = _shape(
-    rf"\[?{_ADDRESS}\]?(?P<more> \(proxying for [^()]*\))?"
-    r" \((?P<auth>(?:SquirrelMail )?(?:authenticated )?user) [^()]*\)"
-)
+# ip (SquirrelMail authenticated user x): webmail
+WEBMAIL: Final = _shape(rf"\[?{_ADDRESS}\]? \((?P<auth>(?:SquirrelMail )?(?:authenticated )?user) [^()]*\)")
 # [ip], ip, ip:port and nothing beside it
 ALONE: Final = _shape(rf"\[?(?:(?P<ip4>{_V4}){_PORT}|{_ADDRESS})\]?{_PORT.replace('port', 'port_after')}?")
 
