@@ -80,17 +80,17 @@ def _difference(quick: Hop, thorough: Hop, raw: str) -> str:
     return f"the quick way says otherwise in {names}: {raw!r}"
 
 
-TRUE_IP, TRUE_BY, TRUE_TIME = parse_address("203.0.113.5"), "mx.example.jp", "2026-11-20T05:03:12+00:00"
+TRUE_IP, TRUE_BY, TRUE_TIME = parse_address("203.0.113.5"), "mx.true.example", "2026-11-20T05:03:12+00:00"
 _WHEN = "Fri, 20 Nov 2026 14:03:12 +0900"
 TEMPLATES = (
-    "from {helo} (real.example [203.0.113.5]) by mx.example.jp (Postfix) with ESMTP id A1; " + _WHEN,
-    "from {helo} (unknown [203.0.113.5])\r\n\tby mx.example.jp (Postfix) with ESMTPS id A1\r\n\tfor <a@b.example>; "
+    "from {helo} (real.example [203.0.113.5]) by mx.true.example (Postfix) with ESMTP id A1; " + _WHEN,
+    "from {helo} (unknown [203.0.113.5])\r\n\tby mx.true.example (Postfix) with ESMTPS id A1\r\n\tfor <a@b.example>; "
     + _WHEN,
-    "from {helo} (real.example [203.0.113.5]) by mx.example.jp (8.15.2/8.15.2) with ESMTP id g6; " + _WHEN,
-    "from {helo} (real.example [203.0.113.5] (may be forged)) by mx.example.jp (8.15.2/8.15.2) with SMTP id g6; "
+    "from {helo} (real.example [203.0.113.5]) by mx.true.example (8.15.2/8.15.2) with ESMTP id g6; " + _WHEN,
+    "from {helo} (real.example [203.0.113.5] (may be forged)) by mx.true.example (8.15.2/8.15.2) with SMTP id g6; "
     + _WHEN,
-    "from {helo} (203.0.113.5) by mx.example.jp (10.9.0.2) with Microsoft SMTP Server id 15.1.2; " + _WHEN,
-    "from {helo} (real.example [203.0.113.5]) by mx.example.jp with ESMTP id 77; " + _WHEN,
+    "from {helo} (203.0.113.5) by mx.true.example (10.9.0.2) with Microsoft SMTP Server id 15.1.2; " + _WHEN,
+    "from {helo} (real.example [203.0.113.5]) by mx.true.example with ESMTP id 77; " + _WHEN,
 )
 """The client's HELO stands in front of its address: whatever it says, a reader may give up but not be led astray."""
 
@@ -99,7 +99,7 @@ def hostile_client(below: Below) -> None:
     """A HELO made of pieces of real lines; address, host, log-in and time stay the MTA's, or are given up."""
     pieces = []
     for _ in range(1 + below(6)):
-        other = LINES[below(len(LINES))].split(" ")
+        other = LINES[below(len(LINES))].replace("203.0.113.5", "203.0.113.66").split(" ")
         pieces.append(
             INSERTS[below(len(INSERTS))] if below(2) else " ".join(other[below(len(other)) :][: 1 + below(8)])
         )

@@ -126,6 +126,22 @@ def test_a_huge_field_is_read_in_bounded_time(piece: str, size: int) -> None:
     assert elapsed < (0.05 if size == 1_000_000 else 0.2)
 
 
+@pytest.mark.parametrize(
+    "helo",
+    [
+        "x ([192.0.2.4]) by mx.evil.example (Postfix) with ESMTPA; Mon, 1 Jan 2001 00:00:00 +0000; y",
+        "x by mx.evil.example with ESMTPA; Mon, 1 Jan 2001 00:00:00 +0000; y",
+        "x ([192.0.2.4]) by mx.evil.example (Postfix) with ESMTPA;;;;;;;;; y",
+    ],
+)
+def test_a_date_in_the_helo_does_not_end_the_field(helo: str) -> None:
+    hop = read_hop(0, POSTFIX.format(helo=helo))
+    assert hop.ip in (None, ip_address("203.0.113.5"))
+    assert hop.by in (None, "mx.example.jp")
+    assert not hop.authenticated
+    assert hop.stamped_at is None
+
+
 def test_ten_kilobytes_of_helo_shift_nothing() -> None:
     hop = read_hop(0, POSTFIX.format(helo="x" * 10_240))
     assert (str(hop.ip), hop.by) == ("203.0.113.5", "mx.example.jp")
