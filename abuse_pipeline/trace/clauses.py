@@ -160,7 +160,7 @@ def _split_flat(text: str) -> _Parts | None:
     if start is not None and 0 <= cut < start.end():
         return None
     tokens = _FLAT.findall(head, start.end() if start else 0)
-    comments = sum(token[0] == "(" for token in tokens)
+    comments = len([token for token in tokens if token[0] == "("])
     rest = head[start.end() :] if start else head
     if ";" in rest or not comments == rest.count("(") == rest.count(")") or (date and not _closed(date)):
         return None
