@@ -63,7 +63,7 @@ _SMTP: Final = re.compile(r"(?:UTF8)?(?:[AE]?SMTPS?A?|LMTPS?A?)", re.IGNORECASE)
 _PICKUP: Final = ("mail", "pickup", "service")
 _KEYWORDS: Final = frozenset({"with", "id", "for", "via"})
 _USERS_HAND: Final = re.compile(
-    r"\(from |\(qmail \d+ invoked by uid|\(Postfix, from userid|\(\S*/Submit\)", re.IGNORECASE
+    r"\(from |\((?:qmail|nullmailer pid) \d+ invoked by uid|\(Postfix, from userid|\(\S*/Submit\)", re.IGNORECASE
 )
 _NO_NAME: Final = frozenset(
     (
@@ -198,7 +198,8 @@ def _client(clauses: Clauses, dialect: Dialect) -> _Client:
     if not tokens:
         return _Client(defects=(NO_KNOWN_SHAPE,))
     words = [token for token in tokens if token[0] not in "(["] or tokens[:1]
-    helo = words[0] if words == tokens[:1] and words[0][0] != "(" and not dialect.names_client else None
+    greets = words == tokens[:1] and words[0][0] != "(" and "@" not in words[0] and not dialect.names_client
+    helo = words[0] if greets else None
     recorded = any(has_address(token) for token in (tokens if helo is None else tokens[1:]))
     return _Client(helo=helo, defects=(NO_KNOWN_SHAPE if recorded else NO_ADDRESS,))
 
@@ -286,6 +287,8 @@ def _by_protocol(protocol: str | None, via: str | None) -> bool:
 @lru_cache(maxsize=256)
 def _plain_protocol(protocol: str) -> str:
     """*protocol* without what some MTAs write behind it: `esmtps tls TLS_AES_128_GCM_SHA256`, `SMTP mgrt 6071405`."""
+    if " encrypted " in protocol:  # qmail-ldap: `with AES256-SHA encrypted SMTP`
+        protocol = protocol.rpartition(" ")[2]
     first, _, rest = protocol.partition(" ")
     return first if _SMTP.fullmatch(first) and rest[:4].upper() != "AUTH" else protocol
 
@@ -323,5 +326,6 @@ def _stamp(date: str | None) -> tuple[Moment | None, tuple[str, ...]]:
 def _mail_addresses(text: str) -> tuple[str, ...]:
     if "@" not in text:
         return ()
-    words = (word.strip(".") for word in text.translate(_SEPARATORS).split() if "@" in word)
-    return tuple(dict.fromkeys(word for word in words if 0 < word.find("@") < len(word) - 1))
+    words = [word.strip(".") for word in text.translate(_SEPARATORS).split() if "@" in word]
+    accounts = [word.rpartition("@")[0] for word in words if word.count("@") > 1]  # account@its.domain@192.0.2.7
+    return tuple(dict.fromkeys(word for word in (*words, *accounts) if 0 < word.find("@") < len(word) - 1))
