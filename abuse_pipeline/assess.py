@@ -258,7 +258,7 @@ class _Chains:
         return _Traced(origin, passage)
 
     def _signatures(self, incident: Incident, origin: Origin) -> tuple[Signature, ...]:
-        if incident.message is None or origin.moment is None:
+        if not self.desk.settings.trace.verify_signatures or incident.message is None or origin.moment is None:
             return ()
         return verified(incident.message.raw, self.desk.rules.signers, self.memory.key_of, origin.moment.at)
 

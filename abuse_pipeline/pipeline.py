@@ -103,7 +103,7 @@ def _result(assessment: Assessment, status: Status) -> Result:
 
 def _want_keys(assessment: Assessment, store: Store, desk: Desk, now: datetime) -> None:
     """Ask for the keys with which a relay's signature can be checked: they help the next report, not this one."""
-    if desk.settings.enrich.offline:
+    if desk.settings.enrich.offline or not desk.settings.trace.verify_signatures:
         return
     raws = [
         judged.incident.message.raw
