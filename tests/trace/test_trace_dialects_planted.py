@@ -154,3 +154,8 @@ def test_a_field_made_too_long_by_its_helo_is_not_read(line: dict[str, Any]) -> 
     for received in _with_helo(line, "x" * LONGEST_FIELD):
         hop = read_hop(0, received)
         assert (hop.ip, hop.by, hop.stamped_at) == (None, None, None)
+
+
+def test_an_envelope_sender_in_place_of_a_host_is_an_address_not_a_greeting() -> None:
+    hop = read_hop(0, "from a@example.com by mx.example.jp by uid 89 with qmail-scanner-1.22 (Clear:0.); 20 Nov 2026")
+    assert (hop.helo, hop.by, hop.envelope_addresses) == (None, "mx.example.jp", ("a@example.com",))
