@@ -68,7 +68,7 @@ def address_of(text: str) -> IPAddress | None:
 
 def has_address(token: str) -> bool:
     """Whether an address stands anywhere in *token*, with a port (`192.0.2.7:25`) or without."""
-    texts = [text for text in _LITERAL.findall(token) if len(text) > 3]
+    texts = [text for text in _LITERAL.findall(token) if len(text) > 2]
     return any(address_of(text) is not None or address_of(text.partition(":")[0]) is not None for text in texts)
 
 

@@ -49,28 +49,12 @@ SERVERS: Final = (
         "exchange", "with ", mark(rf"{HOST}(?:\(\S+\) )?with (?:Microsoft SMTP Server|mapi|HTTPS)\b"), (BARE, PAREN)
     ),
     Dialect("smtpsvc", "SMTPSVC", mark(rf"{HOST}(?:over TLS secured channel )?with Microsoft SMTPSVC"), (PAREN,)),
-    Dialect(
-        "exchange-5",
-        "(Microsoft Exchange Internet Mail",
-        mark(rf"{HOST}with E?SMTP \(Microsoft Exchange Internet Mail"),
-        (PAREN,),
-    ),
     Dialect("mdaemon", "(MDaemon", mark(rf"{HOST}{BEFORE_ADDRESSES}\(MDaemon"), (PAREN, BRACKET_AFTER, BARE)),
     Dialect("smail", "Smail", mark(rf"{HOST}\([^()]{{0,60}}Smail3"), (FROM_BRACKET, PAREN)),
     Dialect("xmail", "[XMail", mark(rf"{HOST}{_REMARK}with \[XMail"), (BARE, PAREN)),
     Dialect("communigate", "(CommuniGate", mark(rf"{HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True),
-    # It looks the name up, and back for a filter rule only: what stands in the field is not confirmed.
-    Dialect("opensmtpd", "(OpenSMTPD", mark(rf"{HOST}\(OpenSMTPD\b"), (PAREN,)),
-    Dialect("haraka", "(Haraka", mark(rf"{HOST}\(Haraka\b"), (PAREN,)),
-    Dialect("stalwart", "(Stalwart", mark(rf"{HOST}\(Stalwart SMTP\)"), (PAREN,)),
     # addReceivedHeader in its source: the address of whoever did not log in, and only the HELO of who did.
     Dialect("chasquid", "(chasquid)", mark(rf"{HOST}\(chasquid\)"), (HELO_AFTER,)),
     Dialect("momentum", "(ecelerity", mark(rf"{HOST}{_ENVELOPE}\(ecelerity\b"), (EXIM,), names_client=True),
-    Dialect("powermta", "(PowerMTA", mark(rf"{HOST}\(PowerMTA\b"), (BARE,)),
     Dialect("qmail-ldap", "(qmail-ldap", mark(rf"{HOST}\(qmail-ldap\b"), (QMAIL, QMAIL_SAME), names_client=True),
-    Dialect("qpsmtpd", "(qpsmtpd/", mark(rf"{HOST}\(qpsmtpd/"), (QMAIL,)),
-    Dialect("domino", "(Lotus Domino", mark(rf"{HOST}\(Lotus Domino Release\b"), (PAREN,)),
-    Dialect("hcl-domino", "(HCL Domino", mark(rf"{HOST}\(HCL Domino Release\b"), (PAREN,)),
-    Dialect("kerio", "(Kerio ", mark(rf"{HOST}\(Kerio (?:Connect|MailServer)\b"), (PAREN,)),
-    Dialect("cyrus", "(Cyrus", mark(rf"{HOST}\(Cyrus\b"), (PAREN,)),
 )
