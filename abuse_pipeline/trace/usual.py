@@ -27,7 +27,7 @@ _PEER: Final = "|".join(
         rf" \({_NAME} ?{_LITERAL}(?: \(may be forged\))?\)",  # Postfix, sendmail: helo (rdns [ip])
         rf" \({_ADDRESS}\)",  # Exchange, Office 365: helo (ip)
         rf" \({_LITERAL}{_PORT}(?: helo={_NAME})?\)",  # Exim: rdns ([ip]:port helo=x); many: helo ([ip])
-        rf" \((?:HELO|LHLO) {_NAME}\) \({_ADDRESS}\)",  # qmail, Zimbra: rdns (HELO x) (ip)
+        rf" \((?:HELO|EHLO|LHLO) (?:{_NAME}|{_LITERAL})\) \((?:{_ADDRESS}|{_LITERAL})\)",  # qmail, IronPort
         rf"{_PORT} \(helo={_NAME}\)",  # Exim, no name: [ip]:port (helo=x)
         rf" {_LITERAL}",  # fetchmail: helo [ip]
         r"(?= )",  # handed over within a host
@@ -44,11 +44,14 @@ _BY: Final = (
     rf"(?P<by>{_NO_KEYWORD}\w[\w.:-]*+)(?<!\.)(?:{_COMMENT})*+"
     rf"(?: with (?P<protocol>{_NO_KEYWORD}[A-Za-z]{{3,12}}+(?: SMTP Server| SMTPSVC(?=\())?)(?:\([\d.]++\))?"
     rf"(?:{_COMMENT})*+(?: (?P<cipher>tls [\w-]++)(?:{_COMMENT})*+)?)?"
-    rf"(?: id (?P<id>{_NO_KEYWORD}[\w.+=/-]++)(?:{_COMMENT})*+)?(?: via Frontend Transport)?"
+    rf"(?: id <?(?P<id>{_NO_KEYWORD}[\w.+=/@-]++)>?(?:{_COMMENT})*+)?(?: via Frontend Transport)?"
     rf"(?: for (?:<(?P<angled>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.)>|(?P<bare>[\w+-][\w.+-]*+@[\w.-]++)(?<!\.))"
     rf"(?:{_COMMENT})*+)?"
 )
-_DATE: Final = r" ?;(?P<date>[\w ,:+-]++(?:\([\w+ -]*+\))?)"
+_DATE: Final = (
+    r" ?;(?P<date> ?(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d(?:\.\d{1,9}+)?)?"
+    r" (?:[+-]\d{4}|[A-Z]{1,5}+)(?: ?\([\w+ -]*+\))?)"
+)
 _FIELD: Final = re.compile(
     rf"(?:from (?P<client>(?:{_NAME}|{_LITERAL})(?:{_PEER})){_ABOUT_TLS} )?by (?P<by_clause>{_BY}){_DATE}", re.ASCII
 )
