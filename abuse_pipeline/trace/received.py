@@ -200,7 +200,7 @@ def _client(clauses: Clauses, dialect: Dialect) -> _Client:
     words = [token for token in tokens if token[0] not in "(["] or tokens[:1]
     greets = words == tokens[:1] and words[0][0] != "(" and "@" not in words[0] and not dialect.names_client
     helo = words[0] if greets else None
-    recorded = any(has_address(token) for token in (tokens if helo is None else tokens[1:]))
+    recorded = any(has_address(token) for token in (tokens if tokens[0][0] == "(" else tokens[1:]))
     return _Client(helo=helo, defects=(NO_KNOWN_SHAPE if recorded else NO_ADDRESS,))
 
 
