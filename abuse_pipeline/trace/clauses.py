@@ -36,6 +36,8 @@ _DATE_AT_END: Final = re.compile(
 _LONGEST_DATE_AT_END: Final = 100
 _ID_AT_END: Final = re.compile(r" (id) ([0-9A-F]{8,16}\.[0-9A-F]{8,16}\.[0-9A-F]{1,16})$", re.ASCII)  # Courier
 _MOST_DATES: Final = 8
+_LONGEST_ADDRESS: Final = 80
+"""With brackets, tag and zone identifier; `parse_address` takes no more."""
 
 
 class Clauses(NamedTuple):
@@ -60,9 +62,13 @@ class _Parts(NamedTuple):
     several_dates: bool = False
 
 
-@lru_cache(maxsize=4096)
 def address_of(text: str) -> IPAddress | None:
-    """`parse_address` with a memory: a chain names the same hosts again and again."""
+    """`parse_address` with a memory: a chain names the same hosts again and again. Long texts fill no memory."""
+    return _remembered_address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _remembered_address(text: str) -> IPAddress | None:
     return parse_address(text)
 
 

@@ -116,7 +116,8 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         client = shaped or _Client(helo=None if dialect.names_client else field.client, defects=(NO_ADDRESS,))
         if client.ip is None and (shaped is not None or " " in field.client):
             return None
-    by_user = _USERS_HAND.search(text) is not None if field.client is None else _is_local(field.protocol)
+    protocol, login = _usual_protocol(field.protocol) if field.protocol is not None else (None, False)
+    by_user = _USERS_HAND.search(text) is not None if field.client is None else _is_local(protocol)
     moment, date_defect = _stamp(field.date)
     lone = field.recipient is not None and text.count("@") == 1
     return Hop(
@@ -127,9 +128,9 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         ip=client.ip,
         port=client.port,
         by=field.by,
-        protocol=field.protocol and _plain_protocol(field.protocol),
+        protocol=protocol,
         queue_id=field.queue_id,
-        authenticated=client.authenticated or (field.protocol is not None and _usual_login(field.protocol)),
+        authenticated=client.authenticated or login,
         stamped_at=moment,
         defects=(*client.defects, *((LOCAL_USER,) if by_user else ()), *date_defect),
         envelope_addresses=(field.recipient,) if lone and field.recipient else _mail_addresses(text),
@@ -284,7 +285,6 @@ def _by_protocol(protocol: str | None, via: str | None) -> bool:
     return any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
 
 
-@lru_cache(maxsize=256)
 def _plain_protocol(protocol: str) -> str:
     """*protocol* without what some MTAs write behind it: `esmtps tls TLS_AES_128_GCM_SHA256`, `SMTP mgrt 6071405`."""
     if " encrypted " in protocol:  # qmail-ldap: `with AES256-SHA encrypted SMTP`
@@ -294,9 +294,10 @@ def _plain_protocol(protocol: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _usual_login(protocol: str) -> bool:
-    """`_by_protocol` with a memory: in usual fields the protocol is a few short words."""
-    return _by_protocol(protocol, None)
+def _usual_protocol(protocol: str) -> tuple[str, bool]:
+    """`_plain_protocol` and `_by_protocol` with a memory: in usual fields the protocol is a few short words."""
+    plain = _plain_protocol(protocol)
+    return plain, _by_protocol(plain, None)
 
 
 def _is_local(protocol: str | None) -> bool:

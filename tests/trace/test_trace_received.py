@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+import tracemalloc
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -140,6 +141,17 @@ def test_a_date_in_the_helo_does_not_end_the_field(helo: str) -> None:
     assert hop.by in (None, "mx.example.jp")
     assert not hop.authenticated
     assert hop.stamped_at is None
+
+
+def test_long_names_are_not_remembered() -> None:
+    """What is remembered of earlier fields is bounded in characters, not only in number."""
+    tracemalloc.start()
+    for number in range(100):
+        name = "a" * 50_000 + str(number)
+        read_hop(0, f"from x ({name} [203.0.113.5]) by mx.example.jp with {name} {name} {name} id A; Fri, 20 Nov 2026")
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_ten_kilobytes_of_helo_shift_nothing() -> None:
