@@ -2,16 +2,15 @@
 
 How lines are read. The margin is where the first field of the block begins, behind its quote marks and its blanks:
 
-- What stands further in than that continues the field before, whatever it says: RFC 5322 section 2.2.3.
+- What stands further in than the margin continues the field before, whatever it says: RFC 5322 section 2.2.3.
 - What stands at the margin and looks like a field, a name with a colon, begins one.
-- Anything else at the margin is a continuation that lost its blanks. A block with such a line, or without any line that
-  stands further in, has been folded anew, and its line breaks prove nothing: there a field begins only when the
-  Received field before is complete, with its brackets closed and its date behind a semicolon.
+- Anything else at the margin is a continuation that lost its blanks.
 - A blank line ends the block, except where blank lines stand between all fields, or between all lines.
 - The first block with a Received field counts. Prose around it is left out.
 
-A sender can write `Received:` into his HELO. So where one field could be two, or two could be one, all of it becomes
-one Received field that no reader understands (`NOT_ONE_FIELD`): the tracer stops there, no wrong address is believed.
+A sender can write `Received:` into his HELO, and a line can break there or inside an address. So what could be one
+field or two, or reads as another address or time when a word was cut, becomes one Received field that no reader
+understands (`NOT_ONE_FIELD`). The tracer stops there, and no wrong address is believed.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
 from typing import Final
 
 from abuse_pipeline.charsets import decode
 from abuse_pipeline.errors import LimitExceeded
+from abuse_pipeline.trace.received import read_hop
 
 LARGEST: Final = 10_000_000
 """Bytes, and characters, of what is pasted."""
 
-MOST_LINES: Final = 200_000
+MOST_LINES: Final = 100_000
 NOT_ONE_FIELD: Final = "(the pasted lines do not show where this field begins and ends)"
 """Stands before the text of such a field. A Received field that begins with a comment like this is unreadable."""
 
@@ -39,6 +38,7 @@ _LEAD: Final = re.compile(rf"[{_BLANKS}{_UNSEEN}]*+")
 _MARK: Final = re.compile(rf"[{_BLANKS}{_UNSEEN}]*+[>＞|｜]")
 _MARKS: Final = re.compile(rf"(?:[{_BLANKS}{_UNSEEN}]*+[>＞|｜])*+[{_BLANKS}{_UNSEEN}]*+")
 _QUOTES: Final = (">", "＞", "|", "｜")
+_MOST_BREAKS: Final = 60
 _SEEN: Final = re.compile(rf"[{_BLANKS}]")
 _WIDTHS: Final = {"\t": 8, "\u3000": 2}
 
@@ -50,6 +50,7 @@ _SHORT_NAMES: Final = frozenset({"bcc", "cc", "comments", "date", "from", "keywo
 _RECEIVED_INSIDE: Final = re.compile(r"(?<![\w-])received[ \t]*[:：]", re.IGNORECASE)
 _PUNCTUATION: Final = re.compile(r"[();]")
 _TIME: Final = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
+_DATE: Final = re.compile(r"(?:\d{1,2} \w{3} \d{4}|\d{4}-\d\d-\d\d) \d{1,2}:\d{2}:\d{2}", re.ASCII)
 _STAMP: Final = re.compile(r";\s{0,9}(?:\w{3},\s{0,9})?\d{1,2} \w{3} \d{2,4} {1,2}\d{1,2}:\d{2}", re.ASCII)
 _MADE_BY_A_PROGRAM: Final = re.compile(r"[0-9()\[\];<>@=]", re.ASCII)
 
@@ -170,6 +171,7 @@ class _Field:
     bare: list[bool] = field(default_factory=lambda: [False])
     _depth: int = 0
     _dated: bool | None = None
+    _tail: str = ""
 
     def __post_init__(self) -> None:
         self._watch(self.pieces[0])
@@ -204,14 +206,22 @@ class _Field:
                 self._depth = max(self._depth - 1, 0)
             elif self._depth == 0:
                 self._dated, since = False, found.end()
-        if self._dated is False and _TIME.search(text, since) is not None:
+        if self._dated is None:
+            text = f"{self._tail} {text}"
+            self._dated, self._tail = _DATE.search(text) is not None or None, text[-40:]
+        elif not self._dated and _TIME.search(text, since) is not None:
             self._dated = True
 
     def drop_prose(self) -> None:
         """Take off what a person wrote right below: the text of a program ends in digits or brackets."""
-        while self.bare[-1] and not self.is_open and not _MADE_BY_A_PROGRAM.search(self.pieces[-1]):
+        while self.bare[-1] and not self.is_open and not _ends_a_field(self.pieces[-1]):
             self.pieces.pop()
             self.bare.pop()
+
+
+def _ends_a_field(text: str) -> bool:
+    """Whether a program can have ended a Received field with *text*: a date, a remark, the name of a zone."""
+    return _MADE_BY_A_PROGRAM.search(text) is not None or (len(text) < 6 and text.isalpha() and text.isascii())
 
 
 class _Block:
@@ -265,15 +275,15 @@ class _Block:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """The fields; those of which it cannot be told where they begin and end in one, behind `NOT_ONE_FIELD`."""
         self._fields[-1].drop_prose()
-        refolded = self._is_refolded()
         groups: list[list[_Field]] = []
         for each in self._fields:
-            if each.follows_open and refolded:
+            if each.follows_open:
                 groups[-1].append(each)
             else:
                 groups.append([each])
+        refolded, alone = self._is_refolded(), len(groups) == 1
         top = [("Received", f"{NOT_ONE_FIELD} {self._cut_off}")] if self._cut_off else []
-        return (*top, *(_told(group, refolded=refolded, alone=len(groups) == 1) for group in groups))
+        return (*top, *(_told(group, refolded=refolded, alone=alone) for group in groups))
 
     def _is_refolded(self) -> bool:
         """Whether line breaks prove nothing here: a further line stands at the margin, or none stands further in."""
@@ -290,15 +300,30 @@ def _told(group: Sequence[_Field], *, refolded: bool, alone: bool) -> tuple[str,
     doubtful = len(group) > 1
     if first.is_received and not doubtful:
         inside = any(_RECEIVED.match(piece) for piece in first.pieces[1:])
-        doubtful = (inside and refolded) or (alone and _RECEIVED_INSIDE.search(text) is not None)
+        one_line = alone and _RECEIVED_INSIDE.search(text) is not None
+        doubtful = (inside and refolded) or one_line or _may_be_torn(first)
     return first.name, f"{NOT_ONE_FIELD} {text}" if doubtful else text
+
+
+def _may_be_torn(received: _Field) -> bool:
+    """Whether the field says another address, port or time when one of its lines broke inside a word."""
+    breaks = [at for at, bare in enumerate(received.bare) if bare]
+    if not breaks or len(breaks) > _MOST_BREAKS:
+        return bool(breaks)
+    told = read_hop(0, received.text)
+    for at in breaks:
+        whole = read_hop(0, " ".join(received.pieces[:at]) + " ".join(received.pieces[at:]))
+        pairs = ((told.ip, whole.ip), (told.port, whole.port), (told.stamped_at, whole.stamped_at))
+        if any(one != other for one, other in pairs if one is not None and other is not None):
+            return True
+    return False
 
 
 def _margin(lines: Sequence[_Line], at: int) -> _Margin:
     """The margin of the block that begins with line *at*: its own, or that of the lines below where the selection
     began behind its quote mark or its indentation."""
     own = _Margin.of(lines[at].raw)
-    below = list(takewhile(lambda line: not line.apart, islice(lines, at + 1, None)))
+    below = _touching(lines, at + 1)
     if not below or own.marks or own.indent:
         return own
     if all(line.raw[0] in _QUOTES for line in below):
@@ -306,9 +331,18 @@ def _margin(lines: Sequence[_Line], at: int) -> _Margin:
         marks = min(margin.marks for margin in margins)
         return _Margin(marks, min(_place(line.raw, marks)[1] for line in below))
     indents = [_place(line.raw, 0)[1] for line in below]
-    least = [line.bare for line, indent in zip(below, indents, strict=True) if indent == min(indents)]
-    shows = all(_field_of(text) for text in least) and sum(_RECEIVED.match(text) is not None for text in least) > 1
-    return _Margin(0, min(indents)) if shows else own
+    least = min(indents)
+    firsts = [line.bare for line, indent in zip(below, indents, strict=True) if indent == least]
+    shows = all(map(_field_of, firsts)) and sum(_RECEIVED.match(text) is not None for text in firsts) > 1
+    return _Margin(0, least) if shows else own
+
+
+def _touching(lines: Sequence[_Line], start: int) -> Sequence[_Line]:
+    """The lines from *start* on down to the next blank one."""
+    end = start
+    while end < len(lines) and not lines[end].apart:
+        end += 1
+    return lines[start:end]
 
 
 def _cut_off(lines: Sequence[_Line], at: int) -> str:
