@@ -114,7 +114,7 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         dialect = dialect_of(field.by_clause)
         shaped = _shaped(field.client, dialect)
         client = shaped or _Client(helo=None if dialect.names_client else field.client, defects=(NO_ADDRESS,))
-        if client.ip is None and (shaped is not None or " " in field.client):
+        if client.ip is None and (shaped is not None or " " in field.client or field.client[0] == "["):
             return None
     protocol, login = _usual_protocol(field.protocol) if field.protocol is not None else (None, False)
     by_user = _USERS_HAND.search(text) is not None if field.client is None else _is_local(protocol)
