@@ -237,10 +237,10 @@ def _line(row: _Row, layout: _Layout, *, is_title: bool = False, is_source: bool
     mark = "=>" if verdict is Verdict.HANDOVER and not is_title else "  "
     index = "" if is_title else str(row.judged.hop.index)
     said = _padded("verdict" if is_title else verdict.value, layout.verdict)
-    client = _padded(row.client, layout.client)
+    client, room = row.client, " " * (layout.client - len(row.client))
     cells = [
         said if is_title else click.style(said, fg=_COLOURS[verdict]),
-        click.style(client, bold=True) if is_source else client,
+        (click.style(client, bold=True) if is_source else client) + room,
         _name(row.name, layout.name, layout),
         f"{'  ' if is_title else '->'} {_name(row.by, layout.by, layout)}" if layout.by else "",
         _padded(row.clock if layout.short else row.time, layout.time) if layout.time else "",
@@ -283,8 +283,10 @@ def _origin_lines(origin: Origin, zone: ZoneInfo, width: int) -> list[str]:
     if origin.ip is None:
         return [f"origin: {click.style('unknown', bold=True)}", *reason]
     port = f" port {origin.port}" if origin.port is not None else ""
-    address = click.style(str(origin.ip), bold=True)
-    return [f"origin: {address}{port} at {when(origin.moment, zone)} ({origin.confidence.value})", *reason]
+    said = f"at {when(origin.moment, zone)} ({origin.confidence.value})"
+    fits = len(f"origin: {origin.ip}{port} {said}") <= width
+    address = f"origin: {click.style(str(origin.ip), bold=True)}{port}"
+    return [*([f"{address} {said}"] if fits else [address, f"        {said}"]), *reason]
 
 
 def folded(sentence: str, width: int) -> list[str]:
