@@ -27,7 +27,9 @@ _PRIVATE: Final = tuple(
 """What a host sees of its own neighbours (RFC 1918, 6598, 1122, 3927, 4291, 4193)."""
 
 _FETCHED: Final = re.compile(r"(?:IMAP|POP)", re.IGNORECASE)
-_WITHIN: Final = re.compile(r"(?:LMTP|LDA\b|SpamAssassin|amavis|dsn\b|pipe\b|Mailbox Transport)", re.IGNORECASE)
+_WITHIN: Final = re.compile(
+    r"(?:LMTP|LDA\b|SpamAssassin|amavis|dsn\b|pipe\b|Mailbox Transport|qmail-scanner)", re.IGNORECASE
+)
 _SUBSCRIBER_LINE: Final = re.compile(
     r"(?:^|[.\-_\d])(?:dyn|dynamic|pool|pppo?e?|[av]?dsl|cable|dhcp|dial|dialup|ipv6|ftth|client|cust|static|vps)"
     r"(?:[.\-_\d]|$)|\d{4}"

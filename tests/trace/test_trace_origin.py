@@ -81,6 +81,14 @@ CASES = {
         "192.0.2.7",
         verdicts=["handover", "broken"],
     ),
+    "a scanner within the recipient's host names nobody": Case(
+        [
+            "from x@spam.example by mx.reporter.example by uid 89 with qmail-scanner-1.20 (clamscan: 0.7. Clear:RC:0:. Processed in 0.1 secs); 20 Nov 2026 05:03:12 -0000",
+            customer(),
+        ],
+        "192.0.2.7",
+        verdicts=["recipient_side", "handover"],
+    ),
     "time runs backwards past a hop without a date": Case(
         [
             f"from mx.reporter.example ([10.1.2.3]) by store.reporter.example (Dovecot) with LMTP id 1; {at(5)}",
