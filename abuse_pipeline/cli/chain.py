@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.cells import cell_len, get_character_cell_size
 
+from abuse_pipeline.cli.common import line_width
 from abuse_pipeline.model import Hop, JudgedHop, Moment, Origin, Verdict
 from abuse_pipeline.trace.relays import confirmed_name
 
@@ -91,6 +94,11 @@ class _Layout:
     delay: int
     short: bool
     cut: bool
+
+
+def page_here(*, indent: int = 0, why: bool = False) -> Page:
+    """The page of this process: its terminal, or as many columns as COLUMNS asks for; a pipe gets whole lines."""
+    return Page(line_width() - indent, cut=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")), why=why)
 
 
 def chain_lines(origin: Origin, zone: ZoneInfo, page: Page) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -113,7 +112,7 @@ def _key(desk: Desk) -> bytes:
 
 
 def _print_stages(assessment: Assessment, outgoing: tuple[Outgoing, ...], desk: Desk, evidence: bool) -> None:
-    from abuse_pipeline.cli.chain import Page, chain_lines
+    from abuse_pipeline.cli.chain import chain_lines, page_here
 
     zone = desk.settings.provider.zone
     _stage("read", _reading(assessment))
@@ -124,9 +123,7 @@ def _print_stages(assessment: Assessment, outgoing: tuple[Outgoing, ...], desk: 
         print_line(click.style(f"incident {number}: {judged.incident.category}/{judged.incident.type}", bold=True))
         if evidence:
             _stage("evidence", _evidence(judged))
-        _stage(
-            "trace", chain_lines(judged.origin, zone, Page(line_width() - _INDENT, cut=sys.stdout.isatty(), why=True))
-        )
+        _stage("trace", chain_lines(judged.origin, zone, page_here(indent=_INDENT, why=True)))
         _stage("attribute", _said(f"{judged.holder.kind.value}: {judged.holder.reason}"))
         _stage("decide", [_strong(judged.decision.disposition.value), *_said(*judged.decision.reasons[:1])])
     print_line("")

@@ -11,7 +11,6 @@ import click
 from abuse_pipeline.cli.common import (
     command,
     json_option,
-    line_width,
     note,
     open_desk,
     print_json,
@@ -65,7 +64,7 @@ def trace(
       abuse trace --received < headers.txt
       abuse trace --received --recipient example.jp headers.txt
     """
-    from abuse_pipeline.cli.chain import Page, chain_lines
+    from abuse_pipeline.cli.chain import chain_lines, page_here
     from abuse_pipeline.documents import trace_document
 
     if file is None and not received:
@@ -81,7 +80,7 @@ def trace(
     if as_json:
         print_json(trace_document(origin, zone))
         return
-    for line in chain_lines(origin, zone, Page(line_width(), cut=sys.stdout.isatty(), why=why)):
+    for line in chain_lines(origin, zone, page_here(why=why)):
         print_line(line)
     if origin.hops and not why:
         note("abuse trace --why shows the reason for each line")

@@ -107,7 +107,8 @@ def test_without_a_terminal_nothing_is_cut() -> None:
     lines = _plain(LONG, Page(80, cut=False))
     assert all(judged.hop.by in line for judged, line in zip(LONG.hops, lines[1:], strict=False) if judged.hop.by)
     assert "…" not in "".join(lines)
-    said = abuse("trace", FORGED, COLUMNS="40").out
+    assert max(map(cell_len, abuse("trace", FORGED, COLUMNS="60").lines())) <= 60
+    said = abuse("trace", FORGED, COLUMNS="").out
     assert "vps66.tabibito-net.example" in said
     assert "2026-11-20 14:02:50" in said
 
