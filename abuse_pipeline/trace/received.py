@@ -107,14 +107,14 @@ def read_hop(index: int, raw: str) -> Hop:
 
 def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None:
     """What `_thorough_hop` gives for the same text, from the parts of a usual field; None when that is not certain."""
-    if _AUTHENTICATED.search(text):
+    if len(_AUTHENTICATED.findall(text)) != int(field.login):
         return None
     client = _NOBODY
     if field.client is not None:
         dialect = dialect_of(field.by_clause)
         shaped = _shaped(field.client, dialect)
         client = shaped or _Client(helo=None if dialect.names_client else field.client, defects=(NO_ADDRESS,))
-        if client.ip is None and (shaped is not None or " " in field.client or field.client[0] == "["):
+        if client.ip is None and (field.login or shaped is not None or " " in field.client or field.client[0] == "["):
             return None
     protocol, login = _usual_protocol(field.protocol) if field.protocol is not None else (None, False)
     by_user = _USERS_HAND.search(text) is not None if field.client is None else _is_local(protocol)
@@ -130,7 +130,7 @@ def _usual_hop(index: int, raw: str, text: str, field: UsualField) -> Hop | None
         by=field.by,
         protocol=protocol,
         queue_id=field.queue_id,
-        authenticated=client.authenticated or login,
+        authenticated=client.authenticated or login or field.login,
         stamped_at=moment,
         defects=(*client.defects, *((LOCAL_USER,) if by_user else ()), *date_defect),
         envelope_addresses=(field.recipient,) if lone and field.recipient else _mail_addresses(text),

@@ -38,6 +38,8 @@ _ABOUT_TLS: Final = (
     r"(?: key-exchange [\w-]++(?: \(\d++ bits\))?)?(?: server-signature [\w-]++(?: \(\d++ bits\))?)?"
     r"(?: server-digest [\w-]++)?|No client certificate requested|Client did not present a certificate)\))*+"
 )
+# Postfix: it stands behind the client's address, where nothing of the client's can stand.
+_LOGIN: Final = r"(?P<login> \(Authenticated sender: [\w.+-]++(?:@[\w.-]++)?\))?"
 # No host, protocol or id is one of the words that part a field, so none can be missed or made up.
 _NO_KEYWORD: Final = r"(?!(?i:from|by|via|with|id|for)[ ;])"
 _BY: Final = (
@@ -53,19 +55,21 @@ _DATE: Final = (
     r" (?:[+-]\d{4}|[A-Z]{1,5}+)(?: ?\([\w+ -]*+\))?)"
 )
 _FIELD: Final = re.compile(
-    rf"(?:from (?P<client>(?:{_NAME}|{_LITERAL})(?:{_PEER})){_ABOUT_TLS} )?by (?P<by_clause>{_BY}){_DATE}", re.ASCII
+    rf"(?:from (?P<client>(?:{_NAME}|{_LITERAL})(?:{_PEER})){_ABOUT_TLS}{_LOGIN} )?by (?P<by_clause>{_BY}){_DATE}",
+    re.ASCII,
 )
 
 
 class UsualField(NamedTuple):
     """The parts of a usual field.
 
-    client: the FROM clause without remarks on encryption, None when there is none. by_clause: what follows `by `, with
-    a blank before each comment.
-    recipient: the address of the FOR clause, without its angle brackets.
+    client: the FROM clause without remarks on encryption, None when there is none. login: a remark behind the client's
+    address says that it logged in. by_clause: what follows `by `, with a blank before each comment. recipient: the
+    address of the FOR clause, without its angle brackets.
     """
 
     client: str | None
+    login: bool
     by_clause: str
     by: str
     protocol: str | None
@@ -85,9 +89,9 @@ def usual_field(text: str) -> UsualField | None:
     found = _FIELD.fullmatch(text)
     if found is None:
         return None
-    client, by_clause, by, protocol, cipher, queue_id, angled, bare, date = found.groups()
+    client, login, by_clause, by, protocol, cipher, queue_id, angled, bare, date = found.groups()
     if cipher is not None:
         protocol = f"{protocol} {cipher}"
     if "SMTPSVC(" in by_clause:
         by_clause = by_clause.replace("SMTPSVC(", "SMTPSVC (", 1)
-    return UsualField(client, by_clause, by, protocol, queue_id, angled or bare, date)
+    return UsualField(client, login is not None, by_clause, by, protocol, queue_id, angled or bare, date)
