@@ -138,13 +138,24 @@ def dkim_signed(message: bytes, by: Key, names: tuple[str, ...] = SIGNED, **tags
 
 
 def sealed(
-    message: bytes, by: Key, results: str, *, instance: int = 1, domain: str = "relay.example", **seal: str
+    message: bytes,
+    by: Key,
+    results: str,
+    *,
+    instance: int = 1,
+    domain: str = "relay.example",
+    names: tuple[str, ...] = SIGNED,
+    before: str = "",
+    **seal: str,
 ) -> bytes:
-    """One ARC set more on top of *message*: results are what stands behind the instance. seal: tags of the seal."""
+    """One ARC set more on top of *message*: results are what stands behind the instance, *before* in front of it.
+
+    names: what the message signature covers. seal: tags of the seal.
+    """
     fields, _ = split(message)
     number = {"i": str(instance), "d": domain, "s": "arc-2026"}
-    record = b"ARC-Authentication-Results: i=" + f"{instance}; {results}".encode() + CRLF
-    signature = field(message, b"ARC-Message-Signature", number, by)
+    record = f"ARC-Authentication-Results: {before}i={instance}; {results}".encode() + CRLF
+    signature = field(message, b"ARC-Message-Signature", number, by, names)
     below = [
         relaxed(name, value)
         for earlier in range(1, instance)

@@ -17,6 +17,8 @@ from signing import dkim_signed, key, sealed
 
 from abuse_pipeline.signatures import verified, wanted_keys
 from abuse_pipeline.signatures.claims import is_ordinary
+from abuse_pipeline.signatures.crypto import read_tags, usable_key
+from abuse_pipeline.signatures.message import read_message
 
 AT = datetime(2026, 11, 20, 5, 3, 12, tzinfo=UTC)
 RELAYS = frozenset({"relay.example"})
@@ -180,6 +182,31 @@ def test_absurd_rsa_keys(modulus: int, exponent: int) -> None:
     assert time.process_time() - start < 0.2
 
 
+@pytest.mark.parametrize(
+    ("bits", "exponent", "size"),
+    [(1024, 3, 128), (4096, 65537, 512), (1023, 3, None), (4097, 3, None), (1024, 1, None), (1024, 1 << 32, None)],
+)
+def test_bounds_of_rsa_keys(bits: int, exponent: int, size: int | None) -> None:
+    body = der(0x30, number(1 << (bits - 1) | 1) + number(exponent))
+    assert usable_key("p=" + b64encode(body).decode()) == size
+
+
+def test_bounds_of_tag_lists() -> None:
+    assert read_tags(b"a=" + b"x" * 16_382) is not None
+    assert read_tags(b"a=" + b"x" * 16_383) is None
+    assert read_tags(b"a=" + b" " * 100 + b"x") is not None
+    assert read_tags(b"a=" + b"\r\n " * 34 + b"x") is None
+
+
+def test_bounds_of_messages() -> None:
+    assert read_message(MESSAGE + b"x" * (5_000_000 - len(MESSAGE))) is not None
+    assert read_message(MESSAGE + b"x" * (5_000_001 - len(MESSAGE))) is None
+    assert read_message(b"X: " + b"x" * 200_000 + b"\r\n" + MESSAGE) is not None
+    assert read_message(b"X: " + b"x" * 262_144 + b"\r\n" + MESSAGE) is None
+    assert read_message(b"X: y\r\n" * 597 + MESSAGE) is not None
+    assert read_message(b"X: y\r\n" * 598 + MESSAGE) is None
+
+
 def test_a_signature_that_fits_a_key_of_exponent_one_is_no_signature() -> None:
     """With e = 1 anybody writes the padded hash itself as the signature."""
     one = type(key())(key().modulus, 1, 1, key().first, key().second)
@@ -197,7 +224,7 @@ ORDINARY = (
 )
 TOKENS = (
     "a8d4f21b9c7e d41d8cd98f00b204e9800998ecf8427e 224i4yxa5dv7c2xz3womw6peuasteono 1f2e3d4c sel.1f2e3d4c"
-    " dGFyb0BleGFtcGxlLmpw1x9z8 20261120140312123456 abcdefghijklmnopqrstuvw"
+    " dGFyb0BleGFtcGxlLmpw1x9z8 20261120140312123456 abcdefghijklmnopqrstuvw x4kz9qw7tn2m"
 )
 NO_HOST_NAMES = "taro=example.jp taro@example a_b -a a- k1. .k1 \u3042"
 

@@ -77,6 +77,7 @@ def test_what_relays_write(value: str, ip: str | None) -> None:
         # What is no address.
         "i=1; mx; iprev=pass smtp.remote-ip=192.0.2.700",
         "i=1; mx; iprev=pass smtp.remote-ip=",
+        "i=1; mx; iprev=pass smtp.remote-ip=192.0.2.700; spf=pass (sender ip is 192.0.2.7)",
         # An SPF comment at another method; a property that is no result's.
         "i=1; mx; dmarc=pass (sender ip is 198.51.100.9)",
         "smtp.remote-ip=198.51.100.9",

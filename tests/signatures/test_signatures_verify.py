@@ -10,9 +10,9 @@ from ipaddress import ip_address
 
 import dkim
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from signing import body_hash, dkim_signed, key, sealed
+from signing import body_hash, dkim_signed, field, key, sealed
 
 from abuse_pipeline.mail import read_mail
 from abuse_pipeline.model import Signature
@@ -136,6 +136,12 @@ def test_a_length_that_leaves_something_out_is_no_signature_of_the_message() -> 
     assert found(dkim_signed(MESSAGE, key(), bh=b64encode(short).decode(), l="13")) == ()
     # dkimpy, left alone, takes it.
     assert dkim.verify(raw + b"and buy this too\r\n", dnsfunc=lambda *_, **__: key().record.encode())
+
+
+def test_the_version_must_be_there() -> None:
+    tags = {"d": "relay.example", "s": "sel2026"}
+    assert found(field(MESSAGE, b"DKIM-Signature", {"v": "1", **tags}, key()) + MESSAGE) == (DKIM,)
+    assert found(field(MESSAGE, b"DKIM-Signature", tags, key()) + MESSAGE) == ()
 
 
 def test_from_must_be_signed() -> None:
@@ -280,6 +286,21 @@ def test_a_gap_in_the_chain() -> None:
     assert found(sealed(MESSAGE, key(), RESULTS, instance=2)) == ()
 
 
+def test_sealed_rightly_but_against_the_rules() -> None:
+    late = str(int(AT.timestamp()) + 3 * 3600)
+    assert found(sealed(MESSAGE, key(), RESULTS, t=late)) == ()
+    assert found(sealed(MESSAGE, key(), RESULTS, before="x; ")) == ()  # RFC 8617 section 4.1.1: the instance is first
+    assert found(sealed(MESSAGE, key(), RESULTS, h="from")) == ()  # section 4.1.3
+    first = sealed(MESSAGE, key(), RESULTS)
+    second = sealed(first, key(seed=8), RESULTS, instance=2, domain="filter.example", names=("from", "arc-seal"))
+    assert found(second) == (ARC,)  # section 4.1.2: a message signature signs no seal
+
+
+def test_every_field_of_a_set_twice() -> None:
+    raw = sealed(MESSAGE, key(), RESULTS)
+    assert found(raw[: raw.index(b"Received:")] + raw) == ()
+
+
 def test_a_wrong_seal_of_a_known_relay_voids_what_others_sealed() -> None:
     first = sealed(MESSAGE, key(), RESULTS)
     raw = sealed(first, key(seed=9), RESULTS, instance=2, domain="filter.example")
@@ -337,6 +358,7 @@ def test_the_embedded_message_is_verified_byte_by_byte(where: str, line: bytes) 
 
 @settings(max_examples=500, deadline=None)
 @given(st.text("ab \t\r\n", max_size=40).map(lambda text: text.replace("\n", "\r\n").encode()))
+@example(b"a" + b" " * 1_000 + b"b" + b"\t " * 50 + b"\r\n")
 def test_bodies_are_hashed_as_dkimpy_hashes_them(body: bytes) -> None:
     message = SignedMessage((), body)
     for name in (b"simple", b"relaxed"):
