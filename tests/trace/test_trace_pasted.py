@@ -29,7 +29,7 @@ EVERY = [line for lines in LINES.values() for line in lines if line]
 WHOLE = [line for line in EVERY if read_hop(0, line).stamped_at and UNBALANCED not in read_hop(0, line).defects]
 STAMPED = [line for line in WHOLE if read_hop(0, line).ip is not None]
 
-TRUE, PLANTED = "203.0.113.5", "192.0.2.66"
+TRUE = "203.0.113.5"
 INTERNAL = (
     "from mx.example.jp (mx.example.jp [10.1.2.3]) by store.example.jp (Postfix) with ESMTP id C;"
     " Fri, 20 Nov 2026 14:03:14 +0900 (JST)"
@@ -267,6 +267,34 @@ def test_a_field_whose_beginning_is_missing_is_not_passed_over(lost: int) -> Non
     assert found[0].startswith(NOT_ONE_FIELD)
     assert found[1:] == CHAIN[1:]
     assert find_origin(found, RecipientSide(), rules()).ip is None
+
+
+DOUBTFUL = {
+    "cut in the address": "Received: from unknown (HELO [198.51.100.66]) (192\n"
+    ".0.2.7) by mta1.mail.kks.yahoo.co.jp with SMTP; 20 Nov 2026 14:03:12 +0900\n",
+    "cut in the name of the software": "Received: from [192.0.2.7] (helo=[10.9.8.7]) by mx.example.jp with smtp (Ex\n"
+    "im 4.50) id 1a; Fri, 20 Nov 2026 14:03:12 +0900\n",
+    "a name further in, where another line has lost its blanks": f"Received: from x\n\tReceived: y {HANDOVER[7:]}\n"
+    "Subject: a\nb\nTo: c\n",
+    "a name at the margin, inside brackets": "Received: from x (y; 20 Nov 2026 14:03:12 +0900\n"
+    f"Received: from z) {HANDOVER[12:]}\nSubject: a\n",
+}
+
+
+@pytest.mark.parametrize("text", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_what_cannot_be_told_is_unreadable(text: str) -> None:
+    assert [value.startswith(NOT_ONE_FIELD) for value in _received(text)] == [True]
+    assert [value.startswith(NOT_ONE_FIELD) for value in _received(indent(text, "> "))] == [True]
+
+
+@pytest.mark.parametrize("heading", ["Headers:\n", "Headers:\nof the mail\n", "Subject: x\nhello\n"])
+def test_below_a_heading_the_margin_is_that_of_the_fields(heading: str) -> None:
+    """A single field, whose further lines hold what would be a field if the heading were the margin."""
+    line = HANDOVER.format(helo="Received: from y").replace(" Received", "\n        Received")
+    quoted = indent(f"Received: {line}\nSubject: b\n", "> ")
+    assert _received(heading + quoted) == [" ".join(line.split())]
+    indented = indent(ONLY_RECEIVED[ONLY_RECEIVED.rindex("Received") :], "    ")
+    assert _received("Headers:\n" + indented) == CHAIN[1:]
 
 
 def test_two_fields_on_one_line_are_not_one() -> None:
