@@ -179,7 +179,7 @@ def test_absurd_rsa_keys(modulus: int, exponent: int) -> None:
     text = "p=" + b64encode(der(0x30, number(modulus) + number(exponent))).decode()
     start = time.process_time()
     assert verified(SIGNATURE + MESSAGE, RELAYS, lambda _: text, AT) == ()
-    assert time.process_time() - start < 0.2
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(

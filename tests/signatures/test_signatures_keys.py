@@ -107,8 +107,8 @@ async def test_the_timeout_is_for_all_names_together(server: DnsServer, kind: st
     getattr(server, kind).update(dead)
     server.records[NAME, "TXT"] = [txt(key().record)]
     start = time.monotonic()
-    answers = await ask(server, NAME, *dead, seconds=0.6)
-    assert time.monotonic() - start < 3
+    answers = await ask(server, NAME, *dead, seconds=1.5)
+    assert time.monotonic() - start < 6
     assert answers[NAME].key == key().record
     assert len(answers) == 41
     assert all(answers[name].key is None and answers[name].problem for name in dead)
@@ -117,11 +117,16 @@ async def test_the_timeout_is_for_all_names_together(server: DnsServer, kind: st
 
 async def test_at_most_eight_at_once(server: DnsServer) -> None:
     names = [f"s{number}._domainkey.relay.example" for number in range(20)]
-    server.delays.update(dict.fromkeys(names, 0.2))
-    waiting = asyncio.ensure_future(ask(server, *names))
-    await asyncio.sleep(0.1)
-    assert len(server.asked) == 8
-    assert set((await waiting).values()) == {NONE}
+    server.silent.update(names)
+    waiting = asyncio.ensure_future(ask(server, *names, seconds=60))
+    async with asyncio.timeout(30):
+        while len(set(server.asked)) < 8:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert len(set(server.asked)) == 8
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_a_cancelled_look_up_leaves_nothing_behind(server: DnsServer) -> None:
