@@ -26,7 +26,8 @@ def _shape(pattern: str) -> re.Pattern[str]:
 # helo (rdns [ip]), helo ([ip]), helo (unknown[ip]), helo (ident@rdns [ip] (may be forged)), helo ([ip] verified),
 # helo ( [ip]): Symantec
 PAREN: Final = _shape(
-    rf"(?:{_HELO} )?\( ?{_IDENT}?(?:{_NAME} ?)?{_BRACKETED}{_PORT}?(?:,? ?\(?(?P<forged>may be forged)\)?| verified)?\)"
+    rf"(?:{_HELO} )?\((?!(?:HELO|EHLO|LHLO) ) ?{_IDENT}?(?:{_NAME} ?)?{_BRACKETED}{_PORT}?"
+    r"(?:,? ?\(?(?P<forged>may be forged)\)?| verified)?\)"
 )
 # rdns ([ip]:port helo=x ident=y): Exim, which leaves helo= out where it equals the confirmed name
 EXIM: Final = _shape(
