@@ -27,7 +27,6 @@ from abuse_pipeline.model import (
     JudgedIncident,
     Origin,
     Report,
-    Signature,
 )
 from abuse_pipeline.networks.addresses import parse_address
 from abuse_pipeline.privacy.names import mailboxes
@@ -227,6 +226,18 @@ def teaching_domain(reporter: Identity | None, rules: TraceRules) -> str | None:
     return domain if domain is not None and rules.provider_of(domain) is None else None
 
 
+def trace_incident(incident: Incident, side: RecipientSide, desk: Desk, memory: Memory) -> Origin:
+    """The origin of *incident*, with the signatures that verify where they can strengthen it."""
+    origin = establish_origin(incident, side, desk.rules)
+    message, moment = incident.message, origin.moment
+    if origin.confidence is not Confidence.RELAYED or message is None or moment is None:
+        return origin
+    if not desk.settings.trace.verify_signatures:
+        return origin
+    signatures = verified(message.raw, desk.rules.signers, memory.key_of, moment.at)
+    return establish_origin(incident, side, desk.rules, signatures) if signatures else origin
+
+
 @dataclass(frozen=True, slots=True)
 class _Traced:
     """passage: what the chain by itself shows of the reporter's side."""
@@ -247,20 +258,13 @@ class _Chains:
     def trace(self, incident: Incident) -> _Traced:
         """The origin by the mail itself, then with what is remembered: only where that can change the answer."""
         rules = self.desk.rules
-        origin = establish_origin(incident, self.side, rules)
+        origin = trace_incident(incident, self.side, self.desk, self.memory)
         passage = passage_of(origin, rules)
         if passage is not None and passage.client is not None and self.domain is not None:
             learned = self.memory.learned(self.domain)
             if passage.relay in learned:
                 origin = establish_origin(incident, replace(self.side, learned=learned), rules)
-        if origin.confidence is Confidence.RELAYED and (signatures := self._signatures(incident, origin)):
-            origin = establish_origin(incident, self.side, rules, signatures)
         return _Traced(origin, passage)
-
-    def _signatures(self, incident: Incident, origin: Origin) -> tuple[Signature, ...]:
-        if not self.desk.settings.trace.verify_signatures or incident.message is None or origin.moment is None:
-            return ()
-        return verified(incident.message.raw, self.desk.rules.signers, self.memory.key_of, origin.moment.at)
 
     def teaching(self, passages: Sequence[Passage | None]) -> Teaching | None:
         """The first passage of the report, which speaks once."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +25,13 @@ from abuse_pipeline.errors import AbuseError, ReportError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from abuse_pipeline.assess import Memory
     from abuse_pipeline.desk import Desk
     from abuse_pipeline.mail import Mail
     from abuse_pipeline.model import Identity, Origin
 
 _STDIN = Path("-")
+_MOST_MESSAGES = 10
 _WHAT_TO_PASTE = (
     'paste all lines that begin with "Received:", as they stand in the mail program: Gmail "Show original"; Outlook '
     '"File", "Properties", "Internet headers"; Outlook on the web "View message source"; Thunderbird "View Source"; '
@@ -46,9 +50,16 @@ _WHAT_TO_PASTE = (
     help="Domain, or mail address, of who received the mail, where the input does not show it. May be repeated.",
 )
 @click.option("--why", is_flag=True, help="Show the reason for each verdict.")
+@click.option("--verify", is_flag=True, help="Ask DNS for the keys of well-known relays and check their signatures.")
 @json_option
 def trace(
-    file: Path | None, received: bool, recipients: tuple[str, ...], why: bool, as_json: bool, config: Path
+    file: Path | None,
+    received: bool,
+    recipients: tuple[str, ...],
+    why: bool,
+    verify: bool,
+    as_json: bool,
+    config: Path,
 ) -> None:
     """The Received chain of a message, newest first, one line a hop with its verdict; then the origin with its time.
 
@@ -60,6 +71,7 @@ def trace(
     Example:
       abuse trace spam.eml
       abuse trace --why spam.eml
+      abuse trace --verify spam.eml
       abuse trace --json - < report.eml
       abuse trace --received < headers.txt
       abuse trace --received --recipient example.jp headers.txt
@@ -69,13 +81,16 @@ def trace(
 
     if file is None and not received:
         raise click.UsageError("Missing argument 'FILE'; `-` reads standard input.")
+    if received and verify:
+        raise click.UsageError("--verify needs the whole message: header text alone cannot be checked.")
     clock = the_clock()
     desk = open_desk(config)
     domains = frozenset(_domain(text) for text in recipients)
     if received:
         origin = _origin_of_pasted(file or _STDIN, domains, desk)
     else:
-        origin = _origin_of(_read(file or _STDIN, desk), domains, desk, clock())
+        mail = _read(file or _STDIN, desk)
+        origin = _origin_of(mail, domains, desk, _memory_of(mail, desk, verify), clock())
     zone = desk.settings.provider.zone
     if as_json:
         print_json(trace_document(origin, zone))
@@ -107,21 +122,37 @@ def _read(file: Path, desk: Desk) -> Mail:
         raise AbuseError(f"the message cannot be read: {error}", where=str(file)) from None
 
 
-def _origin_of(mail: Mail, domains: frozenset[str], desk: Desk, now: datetime) -> Origin:
-    """The origin of the first reported message, or of *mail* itself when it reports none."""
-    from abuse_pipeline.assess import assess_mail
-    from abuse_pipeline.model import Envelope
-    from abuse_pipeline.trace import RecipientSide, beside, find_origin
-    from abuse_pipeline.triage import establish_origin
+def _memory_of(mail: Mail, desk: Desk, verify: bool) -> Memory:
+    """Nothing; or, to *verify*, the keys of relays' signatures over *mail* and the messages in it, asked for now."""
+    from abuse_pipeline.assess import NO_MEMORY
+    from abuse_pipeline.signatures import look_up_keys, wanted_keys
 
-    assessment = assess_mail(mail, Envelope(), desk, now)
+    if not verify:
+        return NO_MEMORY
+    messages = [mail, *(part.message for part in mail.walk() if part.message is not None)][:_MOST_MESSAGES]
+    names = {name for message in messages for name in wanted_keys(message.raw, desk.rules.signers)}
+    settings = desk.settings.enrich
+    answers = asyncio.run(look_up_keys(sorted(names), settings.nameservers, settings.timeout))
+    for name, answer in answers.items():
+        if answer.problem is not None:
+            note(f"abuse: the key {name} is not known: {answer.problem}")
+    return replace(NO_MEMORY, key_of=lambda name: answers[name].key if name in answers else None)
+
+
+def _origin_of(mail: Mail, domains: frozenset[str], desk: Desk, memory: Memory, now: datetime) -> Origin:
+    """The origin of the first reported message, or of *mail* itself when it reports none."""
+    from abuse_pipeline.assess import assess_mail, trace_incident
+    from abuse_pipeline.model import Envelope, Incident
+    from abuse_pipeline.trace import RecipientSide
+
+    assessment = assess_mail(mail, Envelope(), desk, now, memory)
     for judged in assessment.incidents:
         if judged.incident.message is not None or judged.origin.ip is not None:
             if not domains:
                 return judged.origin
             side = RecipientSide(domains | _reporters_domain(assessment.reporter))
-            return establish_origin(judged.incident, side, desk.rules)
-    return find_origin(mail.raw_headers("Received"), RecipientSide(domains), desk.rules, beside(mail.all_headers()))
+            return trace_incident(judged.incident, side, desk, memory)
+    return trace_incident(Incident("messaging", "spam", mail), RecipientSide(domains), desk, memory)
 
 
 def _reporters_domain(reporter: Identity | None) -> frozenset[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from abuse_command import abuse_process
 from servers import DnsServer, dns_server
 from signing import dkim_signed, key, sealed
 
@@ -123,6 +125,26 @@ async def test_a_sealed_record_is_weighed_against_the_line(world: World) -> None
     replayed = world.report(contrary)
     assert (str(replayed.origin.ip), replayed.origin.confidence) == ("192.0.2.17", Confidence.RELAYED)
     assert "names another client" in replayed.origin.reason
+
+
+async def test_abuse_trace_asks_for_the_keys_where_a_person_wants_it(
+    world: World, server: DnsServer, tmp_path: Path
+) -> None:
+    spam = tmp_path / "spam.eml"
+    spam.write_bytes(HANDED_OVER + signed())
+    words = ("trace", "--json", "--recipient", "kaisha.example", spam)
+    config = tmp_path / "abuse.toml"
+
+    async def confidence(*more: str) -> str:
+        ran = await asyncio.to_thread(abuse_process, *words, *more, config=config)
+        return str(ran.document()["origin"]["confidence"])  # type: ignore[index]
+
+    assert await confidence() == "relayed"
+    assert server.asked == []
+    assert await confidence("--verify") == "witnessed"
+    assert server.asked == [(SELECTOR, "TXT")]
+    server.silent.add(SELECTOR)
+    assert await confidence("--verify") == "relayed"
 
 
 async def test_no_key_of_a_sender_is_ever_asked_for(world: World, server: DnsServer) -> None:
