@@ -24,8 +24,8 @@ class Desk:
     def config(self) -> Path:
         return self.folder / "abuse.toml"
 
-    def abuse(self, *arguments: object, stdin: bytes = b"", now: str | None = NOW) -> Ran:
-        return abuse(*arguments, stdin=stdin, config=self.config, now=now)
+    def abuse(self, *arguments: object, stdin: bytes = b"", now: str | None = NOW, **environment: str) -> Ran:
+        return abuse(*arguments, stdin=stdin, config=self.config, now=now, **environment)
 
     def json(self, *arguments: object) -> Any:
         return self.abuse(*arguments, "--json").document()

@@ -104,7 +104,7 @@ def test_the_table_shows_what_is_learned_first_and_what_is_missing(empty: Desk) 
         see(empty, last, number)
     for number in range(3):
         see(empty, first, number, "203.0.113.77")
-    header, learned, watched = empty.abuse("learned", "list").lines()
+    header, learned, watched = empty.abuse("learned", "list", COLUMNS="200").lines()
     assert header.split() == ["domain", "relay", "reports", "reporters", "first", "last", "why"]
     assert learned.startswith(f"{token_of(empty, last)}  203.0.113.9")
     assert learned.endswith("learned")

@@ -20,6 +20,6 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_an_example_shows_what_the_command_prints(command: str, shown: str) -> None:
     word, sample = command.split()
-    ran = abuse(word, str(ROOT / sample))
+    ran = abuse(word, str(ROOT / sample), COLUMNS="120")
     assert ran.code == 0, ran.err
     assert ran.out.strip("\n").splitlines() == shown.strip("\n").splitlines()
