@@ -31,7 +31,7 @@ from abuse_pipeline.model import (
     Moment,
     Report,
 )
-from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.networks.addresses import parse_address, parse_endpoint
 from abuse_pipeline.settings import MailLimits
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
 from abuse_pipeline.trace.inside import stayed_inside
@@ -125,6 +125,7 @@ __all__ = [
     "html_to_text",
     "parse_address",
     "parse_date",
+    "parse_endpoint",
     "read_mail",
     "stayed_inside",
 ]

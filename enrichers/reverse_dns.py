@@ -12,7 +12,7 @@ import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from abuse_pipeline.api import Finding, IPAddress, LookupContext, LookupUnavailable, parse_address
+from abuse_pipeline.api import Finding, IPAddress, LookupContext, LookupUnavailable, parse_address, parse_endpoint
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
@@ -113,22 +113,19 @@ def _resolver(context: LookupContext) -> Resolver:
     except dns.resolver.NoResolverConfiguration:
         raise LookupUnavailable("this machine has no name server configured", where="reverse DNS") from None
     if context.nameservers:
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(*_host_and_port(text)) for text in context.nameservers]
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(*_name_server(text)) for text in context.nameservers]
     resolver.lifetime = seconds
     resolver.timeout = max(seconds / 3, 0.1)
     return resolver
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    """``192.0.2.53``, ``192.0.2.53:5353``, ``2001:db8::53`` or ``[2001:db8::53]:5353``."""
-    found = re.fullmatch(r"(\[[^\]]+\]|[^:]+):([0-9]{1,5})", text.strip())
-    host, port = (found[1], int(found[2])) if found else (text, 53)
-    address = parse_address(host)
-    if address is None or not 0 < port <= 65535:
+def _name_server(text: str) -> tuple[str, int]:
+    endpoint = parse_endpoint(text, default_port=53)
+    if endpoint is None:
         raise LookupUnavailable(
             f"the name server {text!r} is no address", where="reverse DNS", todo="set enrich.nameservers"
         )
-    return str(address), port
+    return str(endpoint[0]), endpoint[1]
 
 
 def _is_inside(ip: IPAddress) -> bool:

@@ -7,12 +7,14 @@ address registries, each block with the document that reserves it.
 
 from __future__ import annotations
 
+import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_network
 from typing import Final
 
 from abuse_pipeline.model import IPAddress
 from abuse_pipeline.networks.ranges import PrefixIndex
 
+_ENDPOINT: Final = re.compile(r"(\[[^\]]{1,80}\]|[^:]{1,80}):([0-9]{1,5})", re.ASCII)
 _LONGEST_TEXT: Final = 80
 """An IPv6 address has at most 45 characters; the rest is for brackets, the tag and a zone identifier."""
 
@@ -109,6 +111,16 @@ def parse_address(text: str) -> IPAddress | None:
     if text[:5].lower() == "ipv6:":
         return _parse_v6(text[5:])
     return _parse_v6(text) if ":" in text else _parse_v4(text)
+
+
+def parse_endpoint(text: str, default_port: int) -> tuple[IPAddress, int] | None:
+    """The address and port that *text* names, or None: ``192.0.2.53``, ``192.0.2.53:5353``, ``2001:db8::53`` or
+    ``[2001:db8::53]:5353``.
+    """
+    found = _ENDPOINT.fullmatch(text.strip())
+    host, port = (found[1], int(found[2])) if found else (text, default_port)
+    address = parse_address(host)
+    return (address, port) if address is not None and 0 < port <= 65535 else None
 
 
 def unwrap(ip: IPAddress) -> IPAddress:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from abuse_pipeline.errors import LookupUnavailable
 from abuse_pipeline.model import Finding
-from abuse_pipeline.networks.addresses import parse_address
+from abuse_pipeline.networks.addresses import parse_endpoint
 from abuse_pipeline.signatures.crypto import MOST_KEY_BYTES
 
 if TYPE_CHECKING:
@@ -111,19 +111,16 @@ def _resolver(nameservers: Sequence[str], timeout: timedelta) -> Resolver:
     except dns.resolver.NoResolverConfiguration:
         raise LookupUnavailable("this machine has no name server configured", where="DKIM keys") from None
     if nameservers:
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(*_host_and_port(text)) for text in nameservers]
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(*_name_server(text)) for text in nameservers]
     resolver.lifetime = timeout.total_seconds()
     resolver.timeout = max(timeout.total_seconds() / 3, 0.1)
     return resolver
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    """``192.0.2.53``, ``192.0.2.53:5353``, ``2001:db8::53`` or ``[2001:db8::53]:5353``."""
-    found = re.fullmatch(r"(\[[^\]]+\]|[^:]+):([0-9]{1,5})", text.strip())
-    host, port = (found[1], int(found[2])) if found else (text, 53)
-    address = parse_address(host)
-    if address is None or not 0 < port <= 65535:
+def _name_server(text: str) -> tuple[str, int]:
+    endpoint = parse_endpoint(text, default_port=53)
+    if endpoint is None:
         raise LookupUnavailable(
             f"the name server {text!r} is no address", where="DKIM keys", todo="set enrich.nameservers"
         )
-    return str(address), port
+    return str(endpoint[0]), endpoint[1]
