@@ -53,7 +53,7 @@ _FOR_STAFF = {
     "xarf": "the facts of this report stand in its XARF part, which this format does not read",
 }
 _UNTYPED = "the feedback report does not say its type (RFC 5965 section 3.1), and nothing else in it says abuse"
-_NOT_ITS_OWN = "an attached feedback report has no Received chain, and its fields are not the reporter's own records"
+_NOT_ITS_OWN = "an attached feedback report is not the reporter's own record, and who sent it cannot be told"
 _INLINE = "the report quotes a mail in its text, so the feedback report may be what was attached to that mail"
 _URLS_KEPT = 200
 
@@ -128,9 +128,7 @@ def _is_own_feedback(attached: Mail, mail: Mail) -> bool:
 
 
 def _unvouched(incident: Incident) -> Incident:
-    """Fields of an attached report are not the reporter's own records: they do not stand by themselves."""
-    if incident.message is not None and incident.message.raw_headers("Received"):
-        return incident
+    """An attached report is not the reporter's own: at a provider of mailboxes any other customer can have sent it."""
     return replace(incident, staff_reason=incident.staff_reason or _NOT_ITS_OWN)
 
 

@@ -43,6 +43,10 @@ _UNSURE = (
     "the attached message is itself a forward with a message inside, and nothing proves that it came from the "
     "reporter's side: a person must say which of the two is reported"
 )
+_NESTED = (
+    "the message was attached to a forward from the reporter's side, and whose account that was cannot be told: a "
+    "person must say whether to believe its lines"
+)
 _INLINE = (
     "the report quotes the mail in its text, so the attached message may be what was attached to that mail: a person "
     "must say what is reported"
@@ -108,16 +112,21 @@ class _Side:
 
 
 def _meant(attached: Attached, report: Mail, limits: MailLimits) -> Iterator[_Reported]:
-    """The message that one attachment of *report* means: itself, or what a forward by the reporter's side carries."""
+    """The message that one attachment of *report* means: itself, or what a forward by the reporter's side carries.
+
+    What such a forward carries is traced and shown, but staff decide: at a provider of mailboxes or lines the forward
+    can come from any other customer, who then wrote all of it.
+    """
     side = _Side.of(report)
     waiting = [(attached.mail, limits.max_depth)]
     while waiting:
         mail, depth = waiting.pop(0)
+        nested = _NESTED if depth < limits.max_depth else None
         inner = attached_messages(mail, limits) if mail is not None and depth > 0 else ()
         if mail is not None and is_feedback_report(mail):
             yield _Reported(mail, _ATTACHED_FEEDBACK)
         elif mail is None or not inner or not _looks_forwarded(mail, side):
-            yield _Reported(mail)
+            yield _Reported(mail, nested)
         elif not is_from_the_reporters_side(mail, report):
             yield _Reported(mail, _UNSURE)
         else:

@@ -6,7 +6,9 @@ provider vouches for it. A signature of the relay makes nobody believed; it only
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Final
 
 from abuse_pipeline.model import Confidence, Hop, Origin, Verdict
 from abuse_pipeline.networks.addresses import special_use
@@ -21,8 +23,12 @@ from abuse_pipeline.trace.side import (
     is_internal_name,
     is_private,
     is_within_one_system,
+    was_fetched,
 )
 from abuse_pipeline.trace.walk import Stop, Walk
+
+_PLAIN_SMTP: Final = re.compile(r"(?:UTF8)?E?SMTPS?\b|local\b", re.IGNORECASE)
+"""Without a login. By other protocols (POP3, IMAP, HTTP, an API) a provider takes what its user made or fetched."""
 
 
 def follow_relays(walk: Walk, evidence: Beside) -> Origin:
@@ -132,8 +138,10 @@ def _through_relay(walk: Walk, entry: Hop, provider: KnownRelay | None) -> Stop 
 
 def _stays_inside(hop: Hop, provider: KnownRelay | None) -> bool:
     """Whether a relay's hop without a public address is a step inside the relay, not a client that it hides."""
-    if hop.authenticated or LOCAL_USER in hop.defects or is_handed_in(hop, provider):
+    if hop.authenticated or LOCAL_USER in hop.defects or is_handed_in(hop, provider) or was_fetched(hop):
         return False
+    if NO_CLIENT in hop.defects and hop.protocol is not None and not _PLAIN_SMTP.match(hop.protocol):
+        return is_within_one_system(hop)
     if hop.ip is None:
         return True
     if provider is None:

@@ -76,7 +76,7 @@ def _with_claims_beside(origin: Origin, evidence: Beside) -> Origin:
     }
     if not claims:
         return origin
-    return replace(origin, reason=f"{origin.reason}; {', '.join(sorted(claims)[:3])}: nobody vouches for that")
+    return replace(origin, reason=f"{origin.reason}; {', '.join(sorted(claims)[:3])}, which counts for nothing here")
 
 
 def _to_the_handover(walk: Walk, household: Household) -> Origin | None:
@@ -144,11 +144,13 @@ def _client_problem(hop: Hop, rules: TraceRules) -> Stop | None:
     doubts = [defect for defect in hop.defects if defect in (ADDRESS_ALONE, TWO_ADDRESSES)]
     if doubts:
         return Stop(Verdict.UNREADABLE, f"hop {hop.index}: {doubts[0]}")
-    if rules.is_public(hop.ip):
+    provider = rules.provider_of(stamp_domain(hop.by))
+    inside = not rules.is_public(hop.ip) or (provider is not None and provider.is_inside(hop.ip))
+    if not inside and not is_handed_in(hop, provider):
         return None
-    if not is_private(hop.ip):
+    if not rules.is_public(hop.ip) and not is_private(hop.ip):
         return Stop(Verdict.BROKEN, f"{hop.ip} is {special_use(hop.ip)}: no client can have it")
-    if hop.authenticated or is_handed_in(hop, rules.provider_of(stamp_domain(hop.by))):
+    if hop.authenticated or is_handed_in(hop, provider):
         return Stop(Verdict.RECIPIENT_SIDE, f"{hop.by} took it from a logged-in user at {hop.ip}, inside its network")
     return None
 

@@ -30,6 +30,24 @@ _FETCHED: Final = re.compile(r"(?:IMAP|POP)", re.IGNORECASE)
 _WITHIN: Final = re.compile(
     r"(?:LMTP|LDA\b|SpamAssassin|amavis|dsn\b|pipe\b|Mailbox Transport|qmail-scanner)", re.IGNORECASE
 )
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+_NAT_NETWORKS: Final = tuple(
+    ip_network(text) for text in ("10.0.2.0/24", "192.168.65.0/24", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
+)
+"""Emulators, container hosts on a desktop, carriers' NAT, clouds' own services."""
+_MAIL_LABEL: Final = re.compile(
+    r"(?:[a-z]{0,3}\d{0,3}-)?(?:mx|e?mail|webmail|imap|pop3?|smtp|mta|mbox|mailbox|mailhost|mailgw|relay|mgw|mmail|post|postfix|"
+    r"exim|exchange|exch|inbound|outbound|filter|spam|antispam|virus|store|mss?|mda|lmtp|mdir|hub|edge|omx|rmx|vmx)"
+    r"(?:[-_]?[a-z]{0,3})?[-_\d]{0,8}[a-z]{0,2}\d{0,3}(?:-[a-z]{0,4}\d{0,4})?$",
+    re.ASCII,
+)
+_GATEWAYS: Final = frozenset(
+    {"gateway", "gw", "router", "rt", "nat", "lb", "slb", "elb", "nlb", "alb", "proxy", "haproxy", "fw", "firewall"}
+    | {"vip", "ingress", "traefik", "envoy", "edge", "kube", "node", "docker", "host", "bigip", "vpn", "dmz", "bridge"}
+)
+_BY_TRANSPORT: Final = re.compile(r"\svia\s+Mailbox\s+Transport\s*;[^;]{0,100}\Z")
+_AMAVIS: Final = re.compile(r"(?:\([^()]{0,300}\) )?\(amavisd-new\b")
+_OWN_ADDRESS: Final = re.compile(r"\(\[?([0-9A-Fa-f:.%]{3,50})\]?\)")
 _SUBSCRIBER_LINE: Final = re.compile(
     r"(?:^|[.\-_\d])(?:dyn|dynamic|pool|pppo?e?|[av]?dsl|cable|dhcp|dial|dialup|ipv6|ftth|client|cust|static|vps)"
     r"(?:[.\-_\d]|$)|\d{4}"
@@ -155,7 +173,7 @@ class Household:
         if domain is not None and domain in self._provider_domains(above):
             return True
         private = above.ip is not None and is_private(above.ip)
-        if private and not self._is_neighbour(above):
+        if private and not self._is_neighbour(above) and not _says_the_same(hop, above):
             return False
         if (domain is not None and domain in self._domains) or (host is not None and host in self._hosts):
             return True
@@ -166,22 +184,28 @@ class Household:
     def _is_neighbour(self, hop: Hop) -> bool:
         """Whether the private client of *hop* is a host of the recipient, not a NAT or proxy with a stranger behind it.
 
-        Behind a NAT (containers have one) every client has the gateway's address, and greets as he likes. So a name
-        that the recipient's DNS gave counts; a greeting alone counts only when it is the recipient's, or internal from
-        the host itself, and never from an address that gateways have.
+        Behind a NAT, a container's bridge or a load balancer every client has its address and greets as he likes. So it
+        must be what no stranger reaches (LMTP, the host itself), or a host that the recipient's own DNS names and that
+        greets with that name. An address or a greeting alone proves nothing, whatever it is.
         """
-        greeted, name = registered_domain(hop.helo), confirmed_name(hop)
-        if name is not None and not _is_gateway_name(name):
-            named = registered_domain(name)
-            if named is not None and (named in self._domains or named == greeted):
-                return True
-            if greeted is None and _first_label(name) == _first_label(plain_host(hop.helo) or name):
-                return True
-        if hop.ip is not None and hop.ip.is_loopback:
-            return greeted is None or greeted in self._domains
-        helo = plain_host(hop.helo)
-        known = greeted in self._domains or (helo in self._hosts and helo != plain_host(hop.by))
-        return known and hop.ip is not None and not looks_like_a_gateway(hop.ip)
+        if hop.ip is None or hop.authenticated:
+            return False
+        if is_within_one_system(hop) or _BY_TRANSPORT.search(hop.raw) or is_content_filter(hop):
+            return True
+        if hop.ip == own_address(hop) or self._rules.is_own_relay(hop.ip):
+            return True
+        greeted, helo = registered_domain(hop.helo), plain_host(hop.helo)
+        if _is_loopback(hop):
+            if helo is None or hop.protocol == "HTTPS":  # Exchange Online hands over to its mail store so
+                return hop.protocol == "HTTPS" or hop.helo is None or parse_address(hop.helo) == hop.ip
+            return _first_label(helo) == "localhost" or greeted in self._domains or helo in self._hosts
+        name = confirmed_name(hop)
+        if name is None or _is_gateway_name(name) or looks_like_a_line(name, hop.ip):
+            return False
+        if helo is not None and _first_label(helo) != _first_label(name):
+            return False
+        named = registered_domain(name)
+        return named == greeted or named in self._domains or (named is None and greeted in self._domains)
 
     def _provider_domains(self, above: Hop) -> frozenset[str]:
         """Further domains of the recipient's provider, where *above* recorded a client inside its own networks."""
@@ -201,7 +225,9 @@ class Household:
             return f"a host inside {provider.name}, which received the mail for the recipient"
         name = confirmed_name(hop)
         domain = registered_domain(name)
-        if name is None or domain is None or domain not in self._domains or looks_like_a_line(name, hop.ip):
+        if name is None or domain is None or domain not in self._domains or hop.authenticated:
+            return None
+        if not is_mail_host(name, domain) or looks_like_a_line(name, hop.ip):
             return None
         return f"{name} (confirmed) is in {domain}, the recipient's domain"
 
@@ -220,21 +246,26 @@ class Household:
         """Why it cannot be told whether the public client of *hop* is the recipient's own server or the other side.
 
         Only a client whose name is in the recipient's domain, and which seems to have relayed what is below, is in
-        doubt: when it is in our network (it may be the reporter's own server), or when nobody confirmed the name.
+        doubt: when it is in our network (it may be the reporter's own server), when nobody confirmed the name, when the
+        name is confirmed and not plainly a mail host's (customers' machines have one too), or when it logged in.
         """
         name = plain_host(hop.rdns)
         if hop.ip is None or name is None or below is None or below.ip is None or NAME_FORGED in hop.defects:
             return None
-        if plain_host(below.by) != name or is_private(below.ip) or self._rules.relay_of(hop) is not None:
-            return None
         domain = registered_domain(name)
+        if is_private(below.ip) or self._rules.relay_of(hop) is not None:
+            return None
         if self._rules.managed(hop.ip):
-            return (
-                f"{hop.ip} is in our network and may be the reporter's own server" if domain in self._reporter else None
-            )
-        if domain in self._domains and NAME_UNCONFIRMED in hop.defects:
-            return f"{hop.ip} calls itself {name}, a name of the recipient that nobody confirmed"
-        return None
+            ours = domain in self._reporter and plain_host(below.by) == name
+            return f"{hop.ip} is in our network and may be the reporter's own server" if ours else None
+        if domain not in self._domains or looks_like_a_line(name, hop.ip):
+            return None
+        if NAME_UNCONFIRMED in hop.defects:
+            same = plain_host(below.by) == name
+            return f"{hop.ip} calls itself {name}, a name of the recipient that nobody confirmed" if same else None
+        if stamp_domain(below.by) != domain:
+            return None
+        return f"{name} is in {domain}, the recipient's domain, but is not plainly a mail server of the recipient"
 
 
 def looks_like_a_line(name: str, ip: IPAddress) -> bool:
@@ -248,15 +279,63 @@ def looks_like_a_line(name: str, ip: IPAddress) -> bool:
     return False
 
 
+def is_mail_host(name: str, domain: str) -> bool:
+    """Whether *name* is plainly that of a mail server of *domain*: its first label says so, and the others do or are
+    short (sites: `mta1.mail.tky.example.jp`). Customers' machines have names in their provider's domain as well."""
+    labels = name.removesuffix(domain).strip(".").split(".")
+    if labels == [""]:
+        return True
+    return _MAIL_LABEL.match(labels[0]) is not None and all(
+        len(label) <= 3 or _MAIL_LABEL.match(label) is not None for label in labels[1:]
+    )
+
+
+def own_address(hop: Hop) -> IPAddress | None:
+    """The address that the writing host gives for itself, directly behind its name: `by ex1.example.jp (10.1.2.3)`.
+
+    Exchange writes it. Nobody reaches a host from outside under the host's own address.
+    """
+    found = _OWN_ADDRESS.match(_behind_host(hop))
+    return parse_address(found[1]) if found else None
+
+
+def is_content_filter(hop: Hop) -> bool:
+    """Whether amavis wrote *hop*: it listens to its own mail server alone, on a port of its own."""
+    return _AMAVIS.match(_behind_host(hop)) is not None
+
+
+def _says_the_same(hop: Hop, above: Hop) -> bool:
+    """Whether *hop* gives as its own name and address what *above* recorded of its client (Exchange on both hosts).
+
+    Inside a network without reverse names that is all there is. Who is outside would have to know the address that his
+    own connection gets behind a load balancer; those of common NATs are known to everybody, and do not count.
+    """
+    if above.ip is None or above.authenticated or looks_like_a_gateway(above.ip):
+        return False
+    return own_address(hop) == above.ip and plain_host(hop.by) == plain_host(above.helo)
+
+
 def looks_like_a_gateway(ip: IPAddress) -> bool:
-    """Whether private *ip* is where routers and the bridges of container hosts stand: the first or last of its net."""
+    """Whether private *ip* is one that routers, container hosts and emulated networks commonly have."""
     if isinstance(ip, IPv4Address):
-        return ip.packed[-1] in (1, 254)
-    return not ip.is_link_local and int(ip) & (2**64 - 1) == 1
+        return ip.packed[-1] in (0, 1, 2, 254) or any(ip in network for network in _NAT_NETWORKS)
+    return ip.is_link_local or int(ip) & (2**64 - 1) in (1, 2)
+
+
+def _behind_host(hop: Hop) -> str:
+    """What follows the host in the BY clause, with single blanks: its beginning is the host's own word. Empty where the
+    client or the sender may have written a BY like it."""
+    parts = " ".join(hop.raw.split()).split(f" by {hop.by} ") if hop.by else []
+    return parts[1] if len(parts) == 2 else ""
+
+
+def _is_loopback(hop: Hop) -> bool:
+    return str(hop.ip) in _LOOPBACK
 
 
 def _is_gateway_name(name: str) -> bool:
-    return _first_label(name).strip("_-0123456789") in ("gateway", "gw", "router", "docker", "nat", "host")
+    words = re.split(r"[-_.\d]+", _first_label(name))
+    return any(word in _GATEWAYS for word in words)
 
 
 def _first_label(name: str) -> str:

@@ -26,6 +26,15 @@ class Walk:
     hops: tuple[Hop, ...]
     rules: TraceRules
     judged: list[JudgedHop] = field(default_factory=list)
+    _stamped_above: list[Moment | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What the nearest hop above each hop stamped that has a time at all."""
+        self._stamped_above = []
+        nearest: Moment | None = None
+        for hop in self.hops:
+            self._stamped_above.append(nearest)
+            nearest = hop.stamped_at or nearest
 
     @property
     def next(self) -> Hop | None:
@@ -75,7 +84,7 @@ class Walk:
 
     def time_problem(self, hop: Hop) -> str | None:
         """Time runs backwards: *hop* was stamped later than a newer one, by more than clocks may disagree."""
-        above = self._stamped_above(hop)
+        above = self._stamped_above[hop.index]
         if hop.stamped_at is None or above is None:
             return None
         ahead = hop.stamped_at.at - above.at
@@ -83,13 +92,9 @@ class Walk:
             return None
         return f"hop {hop.index} is stamped {_span(ahead)} after the hop above it: time runs backwards"
 
-    def _stamped_above(self, hop: Hop) -> Moment | None:
-        """What the nearest hop above *hop* stamped that has a time at all."""
-        return next((h.stamped_at for h in reversed(self.hops[: hop.index]) if h.stamped_at is not None), None)
-
     def skew(self, hop: Hop) -> str:
         """How the clock of *hop* stands against the nearest hop above that has one."""
-        above = self._stamped_above(hop)
+        above = self._stamped_above[hop.index]
         if hop.stamped_at is None or above is None:
             return ""
         gap = above.at - hop.stamped_at.at

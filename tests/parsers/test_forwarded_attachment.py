@@ -172,11 +172,11 @@ OUTSIDE = outside()
         ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", INTERNAL),
     ],
 )
-def test_a_forward_by_the_reporters_side_is_passed_through(sender: str, subject: str, head: str) -> None:
+def test_a_forward_by_the_reporters_side_is_looked_into_and_staff_decide(sender: str, subject: str, head: str) -> None:
     inner = multipart("\n届きました", attached(SPAM), sender=sender, subject=subject, head=head)
     report = parse(multipart("\nよろしく", attached(inner)))
     assert subjects(report) == ["offer"]
-    assert report.incidents[0].staff_reason is None
+    assert "whose account that was cannot be told" in (report.incidents[0].staff_reason or "")
 
 
 def test_forwards_within_forwards_down_to_several_spams() -> None:

@@ -167,7 +167,7 @@ def test_a_provider_that_shows_its_clients_only_in_a_field() -> None:
     assert origin.moment.at.minute == 5
     other = trace([handover, USER], SIDE)
     assert str(other.ip) == "203.0.113.9"
-    assert "x-originating-ip claims 192.0.2.7: nobody vouches" in other.reason
+    assert "x-originating-ip claims 192.0.2.7, which counts for nothing" in other.reason
 
 
 NOT_BELIEVED = {

@@ -175,13 +175,23 @@ CASES = {
         "192.0.2.7",
         witness="gate.filter.example",
     ),
-    "a private neighbour of the recipient that only greets": Case(
+    "a private client that only greets as the recipient's may be anybody behind a load balancer": Case(
         [
             f"from mx.reporter.example (10.1.2.3) by store.reporter.example (10.1.2.4) with Microsoft SMTP Server id 15.1; {at(4)}",
             customer("mx.reporter.example"),
         ],
+        None,
+        witness=None,
+        reason="does not fit the hop above",
+    ),
+    "a host that speaks with itself": Case(
+        [
+            f"from ex1.reporter.example (10.1.2.4) by ex1.reporter.example (10.1.2.4) with Microsoft SMTP Server id 15.1; {at(5)}",
+            f"from ex1.reporter.example (10.1.2.3) by ex1.reporter.example (10.1.2.4) with Microsoft SMTP Server id 15.1 via Mailbox Transport; {at(4)}",
+            customer("ex1.reporter.example"),
+        ],
         "192.0.2.7",
-        witness="mx.reporter.example",
+        witness="ex1.reporter.example",
     ),
     "an internal neighbour with an internal name": Case(
         [
