@@ -178,7 +178,7 @@ class Household:
         if (domain is not None and domain in self._domains) or (host is not None and host in self._hosts):
             return True
         if above.ip is None:
-            return domain is None or (NO_CLIENT in above.defects and is_internal_name(above.by))
+            return _is_internal_beside(hop, above) or (NO_CLIENT in above.defects and is_internal_name(above.by))
         return private and (domain is None or domain == registered_domain(confirmed_name(above)))
 
     def _is_neighbour(self, hop: Hop) -> bool:
@@ -302,6 +302,15 @@ def own_address(hop: Hop) -> IPAddress | None:
 def is_content_filter(hop: Hop) -> bool:
     """Whether amavis wrote *hop*: it listens to its own mail server alone, on a port of its own."""
     return _AMAVIS.match(_behind_host(hop)) is not None
+
+
+def _is_internal_beside(hop: Hop, above: Hop) -> bool:
+    """Whether *hop* is of a host with an internal name or address that *above*, which records no address, speaks of."""
+    host, address = plain_host(hop.by), address_in_name(hop.by)
+    if address is not None or host is None:
+        return address is not None and is_private(address)
+    named = {_first_label(name) for name in (plain_host(above.by), plain_host(above.helo)) if name}
+    return registered_domain(host) is None and _first_label(host) in {"localhost", *named}
 
 
 def _says_the_same(hop: Hop, above: Hop) -> bool:
