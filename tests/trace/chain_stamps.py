@@ -75,8 +75,23 @@ def plain(peer: Peer, by: str, when: str) -> str:
     return f"from {peer.helo} ({peer.name or peer.claimed_name or 'unknown'} [{_literal(peer.ip)}]) by {by} with ESMTP id 77; {when}"
 
 
+def postfix_login(peer: Peer, by: str, when: str) -> str:
+    line = postfix(peer, by, when).replace("with ESMTP ", "with ESMTPSA ")
+    return line.replace("\n\tby", "\n\t(Authenticated sender: taro@b.example)\n\tby", 1)
+
+
+def exim_login(peer: Peer, by: str, when: str) -> str:
+    return exim(peer, by, when).replace("with esmtps ", "with esmtpsa ")
+
+
+def sendmail_login(peer: Peer, by: str, when: str) -> str:
+    line = sendmail(peer, by, when).replace("with ESMTP ", "with ESMTPSA ")
+    return line.replace("\n\tby", "\n\t(authenticated bits=0)\n\tby", 1)
+
+
 Stamp = Callable[[Peer, str, str], str]
 STAMPS: tuple[Stamp, ...] = (
     postfix, exim, sendmail, qmail, exchange, plain, courier, ironport, momentum, haraka, google,
 )  # fmt: skip
 CONFIRMING: tuple[Stamp, ...] = (postfix, exim, sendmail)
+LOGGED_IN: tuple[Stamp, ...] = (postfix_login, exim_login, sendmail_login)

@@ -7,98 +7,71 @@ field below the handover. Addresses that only a forger ever writes are in `FORGE
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from datetime import timedelta
+from ipaddress import IPv4Address, ip_address
 
-from chain_stamps import CONFIRMING, STAMPS, Peer, postfix
+from chain_attacks import ATTACKS, Attacks
+from chain_parts import FORGED as FORGED
+from chain_parts import OURS as OURS
+from chain_parts import OWN_RELAY as OWN_RELAY
+from chain_parts import Chain, Fields
+from chain_parts import is_forged as is_forged
+from chain_parts import received as _received
+from chain_parts import rules as rules
+from chain_stamps import CONFIRMING, STAMPS, Peer, exchange, postfix
 
 from abuse_pipeline.model import IPAddress
-from abuse_pipeline.trace import RecipientSide, TraceRules, load_relays
-
-OURS = (ip_network("192.0.2.0/24"), ip_network("198.51.100.0/25"), ip_network("2001:db8:100::/40"))
-OWN_RELAY = ip_address("198.51.100.25")
-FORGED = (ip_network("192.0.2.128/25"), ip_network("2001:db8:1ff::/48"), ip_network("203.0.113.128/25"))
-
-RELAYS = """
-[[relay]]
-name = "Big Mail"
-names = ["out-*.bigmail.example"]
-networks = ["198.51.100.128/26"]
-stamps = ["bigmail.example"]
-vouches = ["received"]
-
-[[relay]]
-name = "Sender Service"
-names = ["*.out.sendersvc.example"]
-networks = ["198.51.100.192/27"]
-
-[[relay]]
-name = "Web Mail"
-names = ["web-*.webmail.example"]
-networks = ["198.51.100.224/27"]
-stamps = ["webmail.example"]
-vouches = ["received", "x-originating-ip"]
-"""
+from abuse_pipeline.trace import RecipientSide
 
 
-def rules() -> TraceRules:
-    return TraceRules(
-        own_relays=(ip_network("198.51.100.25/32"),),
-        relays=load_relays(RELAYS, "relays.toml"),
-        max_skew=timedelta(hours=2),
-        managed=lambda ip: any(ip in network for network in OURS),
-    )
-
-
-@dataclass(frozen=True)
-class Chain:
-    """fields: the header block, newest first. truth: whence it came."""
-
-    fields: list[tuple[str, str]]
-    side: RecipientSide
-    truth: IPAddress | None
-    forged: bool
-    kind: str
-
-    @property
-    def received(self) -> list[str]:
-        return [value for name, value in self.fields if name == "Received"]
-
-
-class Maker:
+class Maker(Attacks):
     """Makes chains from one seed."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.clock = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
     def chain(self) -> Chain:
         """One chain, top first."""
-        self.clock = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
         domain = self.random.choice(["reporter.example", "kaisha.co.jp", "uni.ac.jp"])
-        kinds = ["direct", "direct", "own relay", "big mail", "sender service", "web mail", "alias"]
-        kind = self.random.choice(kinds)
-        forged = kind == "alias" or self.random.random() < 0.6
-        side = RecipientSide(frozenset({domain} if self.random.random() < 0.8 else ()))
+        if self.random.random() < 0.3:
+            return self._attacked(self.random.choice(ATTACKS), domain)
+        kinds = ["direct", "direct", "own relay", "big mail", "sender service", "web mail", "alias", "cloud"]
+        kind = self.random.choice(kinds) if self.random.random() < 0.95 else "unnamed"
+        forged = kind == "alias" or (kind not in ("cloud", "unnamed") and self.random.random() < 0.6)
         if kind == "alias":
             side = RecipientSide()
             above, border = self._shared_host(domain)
-        elif self.random.random() < 0.2:
-            side = RecipientSide()
-            above, border = self._hosted_mailbox(domain)
         else:
-            inner, border = self._recipient(domain)
-            above = _received(inner)
+            side, above, border = self._cloud_mailbox() if kind == "cloud" else self._above(domain)
         handover, below, truth = getattr(self, "_" + kind.replace(" ", "_"))(border, domain, forged)
         tail = _received(self._forged_tail(domain) if forged else self._honest_tail(kind))
         planted = self._planted(kind) if forged else []
         fields = [*above, ("Received", handover), *below, *self._mixed(planted, tail)]
         return Chain(fields, side, truth, forged, kind)
 
-    def _hosted_mailbox(self, domain: str) -> tuple[list[tuple[str, str]], str]:
+    def _attacked(self, kind: str, domain: str) -> Chain:
+        side, above, border = self._cloud_mailbox() if kind == "tenant" else self._above(domain)
+        attack = self.attack(kind, border, domain)
+        tail = [*self.signed_tail(attack), *_received(self._forged_tail(domain))]
+        fields = [*above, *attack.upper, *self._mixed(self._planted(kind), tail)]
+        return Chain(fields, side, attack.truth, True, kind)
+
+    def _above(self, domain: str) -> tuple[RecipientSide, Fields, str]:
+        """What the recipient's own hosts wrote above the handover, and the name of the border host."""
+        side = RecipientSide(frozenset({domain} if self.random.random() < 0.8 else ()))
+        if self.random.random() < 0.2:
+            above, border = self._hosted_mailbox(domain)
+            return RecipientSide(), above, border
+        inner, border = self._recipient(domain)
+        return side, _received(inner), border
+
+    def _cloud_mailbox(self) -> tuple[RecipientSide, Fields, str]:
+        """The mailbox is at a provider whose own hosts record each other with public addresses."""
+        border, stores = f"TY{self.random.randint(1, 99)}.prod.cloud.example", Fields()
+        for protocol in self.random.sample(["HTTPS", "Microsoft SMTP Server id 15.20.1.1"], self.random.randint(0, 2)):
+            store = f"OS{self.random.randint(1, 99)}.prod.cloud.example"
+            inside = f"2001:db8:c10::{self.random.randint(1, 99):x}"
+            stores.append(("Received", f"from {border} ({inside}) by {store} with {protocol}; {self._when()}"))
+        return RecipientSide(frozenset({"cloud.example"})), stores, border
+
+    def _hosted_mailbox(self, domain: str) -> tuple[Fields, str]:
         """The reporter writes from elsewhere; his mailbox is at a hoster, its border host under his own name."""
         border = f"mx1.{domain}"
         top = postfix(Peer(ip_address("203.0.113.111"), border, border), "www7.host.example", self._when())
@@ -111,11 +84,11 @@ class Maker:
         )
         return [confirming, ("Received", top.replace("a@b.example", f"taro@{domain}"))], border
 
-    def _shared_host(self, domain: str) -> tuple[list[tuple[str, str]], str]:
+    def _shared_host(self, domain: str) -> tuple[Fields, str]:
         """The forger is a customer of the host on which the mailbox lies, and has an alias that leads to it."""
         return [("Delivered-To", f"taro@{domain}"), ("X-Original-To", "x@evil.example")], "www7.host.example"
 
-    def _planted(self, kind: str) -> list[tuple[str, str]]:
+    def _planted(self, kind: str) -> Fields:
         """What a forger puts beside his Received fields. A webmail provider removes what it vouches for."""
         planted = [
             ("Delivered-To", "x@evil.example"),
@@ -125,67 +98,44 @@ class Maker:
         ]
         return self.random.sample(planted, self.random.randint(0, len(planted)))
 
-    def _mixed(self, some: list[tuple[str, str]], others: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Both lists in one; the Received fields keep their order."""
-        mixed = list(others)
-        for field in some:
-            mixed.insert(self.random.randint(0, len(mixed)), field)
-        return mixed
-
-    def _when(self) -> str:
-        self.clock -= timedelta(seconds=self.random.randint(0, 90))
-        return format_datetime(self.clock.astimezone())
-
-    def _address(self) -> IPAddress:
-        return self.random.choice(
-            [
-                IPv4Address(f"192.0.2.{self.random.randint(1, 127)}"),
-                IPv4Address(f"203.0.113.{self.random.randint(1, 100)}"),
-                IPv6Address(f"2001:db8:100::{self.random.randint(1, 999):x}"),
-                IPv4Address(f"8.20.{self.random.randint(1, 250)}.{self.random.randint(1, 250)}"),
-            ]
-        )
-
-    def _forged_address(self) -> IPAddress:
-        return self.random.choice(
-            [
-                IPv4Address(f"192.0.2.{self.random.randint(129, 254)}"),
-                IPv6Address(f"2001:db8:1ff::{self.random.randint(1, 999):x}"),
-                IPv4Address(f"203.0.113.{self.random.randint(129, 254)}"),
-            ]
-        )
-
     def _recipient(self, domain: str) -> tuple[list[str], str]:
         """Hops inside the recipient's side, and the name of the border host below them."""
-        store, border = f"store.{domain}", f"mx1.{domain}"
+        border = f"mx1.{domain}"
         inner: list[str] = []
         if self.random.random() < 0.15:
             fetched = Peer(ip_address("203.0.113.110"), f"pop.{domain}")
             inner.append(
                 f"from {fetched.helo} [{fetched.ip}] by localhost with POP3 (fetchmail-6.4) for <me@localhost>; {self._when()}"
             )
-        for step in self.random.sample(["lmtp", "private", "public", "amavis", "qmail"], self.random.randint(0, 3)):
-            if step == "lmtp":
-                inner.append(
-                    f"from {border} ([10.1.2.3]) by {store} (Dovecot) with LMTP id abc for <a@b.example>; {self._when()}"
-                )
-            elif step == "private":
-                peer = Peer(ip_address("10.1.2.3"), border)
-                inner.append(self.random.choice(STAMPS)(peer, f"mbox.{domain}", self._when()))
-            elif step == "public":
-                peer = Peer(ip_address("203.0.113.111"), border, border)
-                inner.append(self.random.choice(CONFIRMING)(peer, f"mbox.{domain}", self._when()))
-            elif step == "amavis":
-                inner.append(
-                    f"from localhost (localhost [127.0.0.1]) by {border} (Postfix) with ESMTP id 9; {self._when()}"
-                )
-                inner.append(
-                    f"from {border} ([127.0.0.1]) by localhost ({border} [127.0.0.1]) (amavisd-new, port 10024) with ESMTP id Q; {self._when()}"
-                )
-            else:
-                inner.append(f"(qmail 28162 invoked from network); {self._when()}")
-                inner.append(f"from unknown (HELO {border}) (10.4.4.4) by {border} with SMTP; {self._when()}")
+        steps = ["lmtp", "named", "second mx", "amavis", "own address", "transport"]
+        for step in self.random.sample(steps, self.random.randint(0, 3)):
+            inner += self._inner_step(step, border, domain)
         return inner, border
+
+    def _inner_step(self, step: str, border: str, domain: str) -> list[str]:
+        """Hosts of the recipient that hand the mail on, newest line first."""
+        if step == "lmtp":
+            return [
+                f"from {border} ([10.1.2.3]) by store.{domain} (Dovecot) with LMTP id abc for <a@b.example>; {self._when()}"
+            ]
+        if step == "named":
+            relay = self.random.choice([border, f"filter.{domain}"])
+            peer = Peer(ip_address("10.1.2.3"), self.random.choice([relay, relay.partition(".")[0]]), relay)
+            return [self.random.choice(CONFIRMING)(peer, f"mbox.{domain}", self._when())]
+        if step == "second mx":
+            host = f"{self.random.choice(['mx2', 'mail', 'smtp', 'relay'])}.{domain}"
+            peer = Peer(ip_address("203.0.113.111"), host, host)
+            return [self.random.choice(CONFIRMING)(peer, f"mbox.{domain}", self._when())]
+        if step == "amavis":
+            loop = self.random.choice(["127.0.0.1", "127.0.0.1", "IPv6:::1"])
+            return [
+                f"from localhost (localhost [{loop}]) by {border} (Postfix) with ESMTP id 9; {self._when()}",
+                f"from {border} ([127.0.0.1]) by localhost ({border} [127.0.0.1]) (amavisd-new, port 10024) with ESMTP id Q; {self._when()}",
+            ]
+        if step == "own address":
+            return [exchange(Peer(ip_address("10.9.0.2"), border), border, self._when())]
+        line = exchange(Peer(ip_address("10.9.0.7"), border), f"ex2.{domain}", self._when())
+        return [line.replace("15.1.2507.39;", "15.1.2507.39 via Mailbox Transport;")]
 
     def _client(self, ip: IPAddress, domain: str, forged: bool) -> Peer:
         host = f"h{str(ip).replace('.', '-').replace(':', '-')}.client.example"
@@ -212,11 +162,27 @@ class Maker:
         line = f"p{self.random.randint(1000, 9999)}.pool.{domain}" if self.random.random() < 0.15 else None
         return Peer(ip, self.random.choice((*names, *hostile)), self.random.choice([line, host, None]), claimed)
 
-    def _direct(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _direct(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         ip = self._address()
         return self.random.choice(STAMPS)(self._client(ip, domain, forged), border, self._when()), [], ip
 
-    def _own_relay(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _cloud(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
+        ip = self._address()
+        client = self._client(ip, domain, forged)
+        line = exchange(client, border, self._when()).replace(
+            "10.9.0.2", f"2001:db8:c10::{self.random.randint(1, 99):x}"
+        )
+        return line, [], ip
+
+    def _unnamed(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
+        """Honest, but the recipient's DNS has no name for its own relay: nothing tells it from a NAT."""
+        relay = Peer(ip_address(self.random.choice(["10.1.2.3", "192.168.1.20", "172.16.9.9"])), f"filter.{domain}")
+        ip = self._address()
+        stamp = self.random.choice([stamp for stamp in STAMPS if stamp is not exchange])
+        below = self.random.choice(STAMPS)(self._client(ip, domain, forged), relay.helo, self._when())
+        return stamp(relay, border, self._when()), _received([below]), ip
+
+    def _own_relay(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         relay = Peer(OWN_RELAY, "smtp.hosting.example", "smtp.hosting.example")
         handover = self.random.choice(STAMPS)(relay, border, self._when())
         ip = self._address()
@@ -231,7 +197,7 @@ class Maker:
         below.append(postfix(self._client(ip, domain, forged), "smtp.hosting.example", self._when()))
         return handover, _received(below), ip
 
-    def _big_mail(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _big_mail(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         relay = Peer(
             IPv4Address(f"198.51.100.{self.random.randint(129, 180)}"), "out-3.bigmail.example", "out-3.bigmail.example"
         )
@@ -242,9 +208,9 @@ class Maker:
         below.append(postfix(client, "smtp.bigmail.example", self._when()))
         return handover, _received(below), ip
 
-    def _web_mail(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _web_mail(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         relay = Peer(
-            IPv4Address(f"198.51.100.{self.random.randint(224, 250)}"), "web-1.webmail.example", "web-1.webmail.example"
+            IPv4Address(f"198.51.100.{self.random.randint(224, 239)}"), "web-1.webmail.example", "web-1.webmail.example"
         )
         handover = self.random.choice(STAMPS)(relay, border, self._when())
         ip = self._address()
@@ -253,7 +219,7 @@ class Maker:
             below.insert(0, ("Received", f"by web-1.webmail.example with HTTP; {self._when()}"))
         return handover, below, ip
 
-    def _alias(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _alias(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         ip = IPv4Address(f"203.0.113.{self.random.randint(1, 100)}")
         stamp = self.random.choice(CONFIRMING)
         handover = stamp(Peer(ip, "mail.evil.example", "mail.evil.example"), border, self._when())
@@ -261,7 +227,7 @@ class Maker:
         below = [("Received", stamp(forger, "mail.evil.example", self._when()))]
         return handover.replace("a@b.example", "x@evil.example"), below, ip
 
-    def _sender_service(self, border: str, domain: str, forged: bool) -> tuple[str, list[tuple[str, str]], IPAddress]:
+    def _sender_service(self, border: str, domain: str, forged: bool) -> tuple[str, Fields, IPAddress]:
         relay = Peer(
             IPv4Address(f"198.51.100.{self.random.randint(193, 220)}"),
             "a1.out.sendersvc.example",
@@ -307,11 +273,3 @@ class Maker:
                 )
             )
         return tail
-
-
-def _received(values: list[str]) -> list[tuple[str, str]]:
-    return [("Received", value) for value in values]
-
-
-def is_forged(ip: IPAddress | None) -> bool:
-    return ip is not None and any(ip in network for network in FORGED)
