@@ -141,6 +141,7 @@ class Attacks(Parts):
                 "by 10.1.2.3 with POP3 id a1",
                 f"from pop.evil.example by {host} with POP3 id a1",
                 f"from pop.evil.example by {host} with IMAP id a1",
+                f"from pop.evil.example ([10.0.0.5]) by {host} with POP3 id a1",
                 f"by {host} with HTTP",
                 f"by {host} with gmailapi",
                 "from 1 named unknown by gmailapi.bigmail.example with HTTPREST",

@@ -229,6 +229,7 @@ def test_another_tenant_of_the_provider_hands_in_what_he_likes(ip: str, protocol
         "by mail-oo1-f41.google.com with POP3 id a1",
         "from pop.evil.example by mail-oo1.google.com with POP3 id a1",
         "from pop.evil.example by mx.google.com with IMAP id a1",
+        "from pop.evil.example ([10.0.0.5]) by mail-oo1.google.com with POP3 id a1",
         "by mail-oo1-f41.google.com with HTTP",
         "by mail-oo1-f41.google.com with gmailapi",
         "from 1 named unknown by gmailapi.google.com with HTTPREST",
