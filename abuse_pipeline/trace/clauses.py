@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from abuse_pipeline.model import IPAddress, Moment
 from abuse_pipeline.networks.addresses import parse_address
-from abuse_pipeline.trace.dates import parse_date
+from abuse_pipeline.trace.dates import parse_date, without_comments
 
 UNBALANCED: Final = "the brackets of its comments do not match"
 SEVERAL_BY: Final = "more than one BY: the client may have written one of them"
@@ -36,6 +36,11 @@ _DATE_AT_END: Final = re.compile(
 _LONGEST_DATE_AT_END: Final = 100
 _ID_AT_END: Final = re.compile(r" (id) ([0-9A-F]{8,16}\.[0-9A-F]{8,16}\.[0-9A-F]{1,16})$", re.ASCII)  # Courier
 _MOST_DATES: Final = 8
+# What any MTA's own date holds, readable or not; a year may also stand in a comment: `bits=2048`.
+_LIKE_A_TIME: Final = re.compile(r"\d[:.時]\d\d|\d{8}[Tt]\d{4}")
+_LIKE_A_DATE: Final = re.compile(rf"{_LIKE_A_TIME.pattern}|(?<!\d)(?:19|20)\d\d(?!\d)")
+# PowerMTA, sendmail at Sakura: `; Fri, 20 Nov 2026 14:03:12 +0900 (JST) (envelope-from <a@b.example>)`
+_ENVELOPE_BEHIND: Final = re.compile(r"\((?:envelope-|[^()]*[<>@\"])")
 _LONGEST_ADDRESS: Final = 80
 """With brackets, tag and zone identifier; `parse_address` takes no more."""
 
@@ -90,6 +95,8 @@ def clauses_of(text: str) -> Clauses | None:
     if date and late_id:
         date, tokens = date[: late_id.start()], [*tokens, *late_id.groups()]
     first = tokens[0].lower()
+    if date and not several_dates:
+        date, several_dates = _without_envelope(date)
     defects = (*(() if balanced else (UNBALANCED,)), *((SEVERAL_DATES,) if several_dates else ()))
     if open_end and first in ("from", "by"):
         return Clauses(() if first == "from" else None, (), None, defects)
@@ -124,6 +131,12 @@ def _holds_a_field(comment: str) -> bool:
     """Whether *comment* may be a client's, opened in its HELO and closed in an envelope address: the MTA's own FROM and
     BY clause are then inside it."""
     return " by " in comment and has_address(comment.rpartition(" by ")[0])
+
+
+def _may_hide_a_date(comment: str) -> bool:
+    """Whether *comment* may be a client's that hides the MTA's date: it has swallowed the client's address too, or was
+    opened inside a comment of the MTA. What a client or sender wrote into one comment, `(HELO x; 5:00)`, hides none."""
+    return "(" in comment[1:] or _holds_a_field(comment)
 
 
 def _is_uid(tokens: list[str], at: int) -> bool:
@@ -182,6 +195,8 @@ def _split_nested(text: str) -> _Parts:
     tokens = [start[1], start[2]] if start else []
     depth, begin, balanced = 0, 0, True
     semicolons: list[tuple[int, int]] = []
+    hidden: list[int] = []
+    inside: list[int] = []
     for found in _TOKEN.finditer(text, start.end() if start else 0):
         token = found[0]
         if token == "(":
@@ -195,29 +210,54 @@ def _split_nested(text: str) -> _Parts:
             depth -= 1
             if depth == 0:
                 tokens.append(text[begin : found.end()])
-        elif depth == 0:
-            if token == ";":
+                hidden += inside if inside and _may_hide_a_date(tokens[-1]) else ()
+                inside = []
+        elif token == ";":
+            if depth == 0:
                 semicolons.append((found.start(), len(tokens)))
             else:
-                tokens.append(token)
-    date, words, several = _date_among(text, semicolons)
+                inside.append(found.start())
+        elif depth == 0:
+            tokens.append(token)
+    date, words, several = _date_among(text, semicolons, hidden)
     return _Parts(tokens[:words], date, balanced and depth == 0, depth > 0, several)
 
 
-def _date_among(text: str, semicolons: list[tuple[int, int]]) -> tuple[str | None, int | None, bool]:
+def _date_among(text: str, semicolons: list[tuple[int, int]], hidden: list[int]) -> tuple[str | None, int | None, bool]:
     """What follows the semicolon that begins the date, the number of words before it, whether there are several dates.
 
-    semicolons: where each stands, and the number of words before it. `id A; for <b@c.example>; Fri, …` has one date;
-    where a client put another into its HELO, or a sender into an envelope address, nobody can tell which is the MTA's.
-    Then no words are cut off (None): a BY behind the first date counts too.
+    semicolons: where each stands outside comments, and the number of words before it. hidden: those in comments that
+    may hide a date. `id A; for <b@c.example>; Fri, …` has one date. Where a client put another into its HELO, or a
+    sender into an envelope address, nobody can tell which is the MTA's, whichever of them can be read: so the time
+    counts only when nothing like one stands behind any other semicolon, for a comment opened in the HELO and closed in
+    the envelope hides the MTA's own. Then no words are cut off (None): a BY behind the first date counts too.
     """
     if not semicolons:
         return None, None, False
-    if len(semicolons) > _MOST_DATES:
+    starts = sorted((*(at for at, _ in semicolons), *hidden))
+    ends = dict(zip(starts, (*starts[1:], len(text)), strict=True))
+    if len(semicolons) > _MOST_DATES or any(_LIKE_A_TIME.search(text, at, ends[at]) for at in hidden):
         return None, None, True
-    ends = [*(at for at, _ in semicolons[1:]), len(text)]
-    pieces = [(text[at + 1 : end], words) for (at, words), end in zip(semicolons, ends, strict=True)]
-    readable = [piece for piece in pieces if len(pieces) > 1 and isinstance(parse_date(piece[0]), Moment)]
-    if len({str(parse_date(date)) for date, _ in readable}) > 1:
+    outside = [*(at for at, _ in semicolons[1:]), len(text)]
+    pieces = [(text[at + 1 : end], words) for (at, words), end in zip(semicolons, outside, strict=True)]
+    dated = [piece for piece in pieces if len(pieces) > 1 and _LIKE_A_DATE.search(piece[0])]
+    if len(dated) > 1 and not _one_instant([date for date, _ in dated]):
         return None, None, True
-    return *(readable or pieces)[-1], False
+    return *(dated or pieces)[-1], False
+
+
+def _one_instant(dates: list[str]) -> bool:
+    moments = [parse_date(date) for date in dates]
+    return all(isinstance(moment, Moment) and moment == moments[0] for moment in moments)
+
+
+def _without_envelope(date: str) -> tuple[str, bool]:
+    """*date* without the envelope behind it; whether an address there closes its comment, and goes on outside it.
+
+    A zone in another comment that the sender opened, `"a)(JST)("@b.example`, is not the MTA's.
+    """
+    envelope = _ENVELOPE_BEHIND.search(date)
+    if envelope is None:
+        return date, False
+    goes_on = bool(without_comments(date[envelope.start() :])[0].strip())
+    return date[: envelope.start()], goes_on

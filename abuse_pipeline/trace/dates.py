@@ -55,6 +55,20 @@ _ZONES: Final = {
 }  # fmt: skip
 """Minutes east of Greenwich. Names with two meanings, or whose offset changed over the years (MSK), are not here."""
 
+_NAMES_OF_JST: Final = dict.fromkeys(
+    (
+        *("asia/tokyo", "japan", "jst-9", "tokyo standard time", "japan standard time"),
+        *("東京標準時", "東京 標準時", "日本 標準時"),
+    ),
+    540,
+)
+"""What the time zone database, POSIX (`JST-9` is nine hours *east*) and Windows call it. Japan has no summer time."""
+
+_JST_BESIDE: Final = re.compile(r"jst[+-]?0?9(?::?00)?", re.ASCII)
+"""Beside an offset or a zone `JST+9` means what it seems to; as the zone itself it could be POSIX, nine hours west."""
+
+_BRACKETS: Final = str.maketrans("()", "  ")
+
 _AMBIGUOUS: Final = frozenset({"cst", "ist", "bst", "ast", "sst", "amt", "gst", "ect", "msk", "msd", "brt", "art"})
 
 _ELSEWHERE_TOO: Final = frozenset({"est", "edt", "cdt", "mst", "mdt", "pst", "pdt", "west"})
@@ -67,8 +81,8 @@ _TIME: Final = (
 )
 _ZONE: Final = r"(?: ?(?P<zone>[^\s\d].{0,40}))?"
 
-_DAY_NAME: Final = r"(?:[A-Za-z]{2,12}\.?,? ?)?,? ?"
-_RFC_DAY: Final = r"(?P<day>\d{1,2})[ -]?(?P<month>[A-Za-z]{3,9})\.?,?[ -]?(?P<year>\d{2,4}),? (?:at )?"
+_DAY_NAME: Final = r"(?:(?:[A-Za-z]{2,12}|[日月火水木金土](?:曜日?)?)\.?,? ?)?,? ?"
+_RFC_DAY: Final = r"(?P<day>\d{1,2})[ -]?(?P<month>[A-Za-z]{3,9}|\d{1,2}月)\.?,?[ -]?(?P<year>\d{2,4}),? (?:at )?"
 _CTIME_DAY: Final = r"(?:[A-Za-z]{2,12}\.?,? )?(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}),? "
 _CTIME_ZONE: Final = r"(?: (?P<zone_before>[A-Za-z]{1,5}|[A-Z]{0,3}[+-]\d{2}:?\d{2}))?"
 _ISO_DAY: Final = r"(?P<year>\d{4})(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})(?:[Tt ,]|, )"
@@ -94,6 +108,9 @@ _USUAL: Final = re.compile(
     r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) (?P<zone>[+-]\d{4})(?: \((?P<comment>[A-Za-z0-9+-]{1,10})\))?",
     re.ASCII,
 )
+
+_MONOTONIC: Final = re.compile(r" m=[+-]\d{1,12}\.\d{1,9}$", re.ASCII)
+"""Go's other clock, written behind the time."""
 
 _OFFSET: Final = re.compile(
     r"(?P<name>GMT|UTC|UT)? ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?"
@@ -132,12 +149,13 @@ def parse_date(text: str) -> Moment | UnreadableTime:
         return _usual_moment(usual) or _moment({**usual.groupdict(), "half": None}, (comment,) if comment else ())
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    plain, comments = _without_comments(text)
+    plain, comments = without_comments(text)
     plain = " ".join(plain.split())
     if not plain:
         return UnreadableTime("no date")
     if len(plain) > _LONGEST_DATE:
         return UnreadableTime("too long for a date")
+    plain = _MONOTONIC.sub("", plain)
     for shape in _SHAPES:
         found = shape.fullmatch(plain)
         if found is not None:
@@ -164,7 +182,7 @@ def _usual_offset(zone: str, comment: str | None) -> timedelta | UnreadableTime:
     return _offset(zone, (comment,) if comment else ())
 
 
-def _without_comments(text: str) -> tuple[str, tuple[str, ...]]:
+def without_comments(text: str) -> tuple[str, tuple[str, ...]]:
     """*text* without its RFC 5322 comments (they nest), and the outermost comments."""
     if "(" not in text:
         return text, ()
@@ -233,6 +251,7 @@ def _year(digits: str) -> int:
 
 
 def _month(text: str) -> int | None:
+    text = text.removesuffix("月")
     if text.isdecimal():
         return int(text) if 1 <= int(text) <= 12 else None
     return _MONTHS.get(text.lower())
@@ -241,13 +260,13 @@ def _month(text: str) -> int | None:
 def _offset(zone: str | None, comments: tuple[str, ...]) -> timedelta | UnreadableTime:
     """How far *zone* is east of Greenwich. A zone named only in a comment, `14:03:12 (JST)`, is named all the same."""
     if zone is None:
-        named = {_ZONES[comment.strip().lower()] for comment in comments if comment.strip().lower() in _ZONES}
+        named = {minutes for comment in comments if (minutes := _minutes_of(_plain_words(comment))) is not None}
         if len(named) == 1:
-            return timedelta(minutes=named.pop())
+            return _agreed(timedelta(minutes=named.pop()), comments)
         return UnreadableTime("no zone")
     if len(zone) == 5 and zone[1:].isdecimal() and zone[0] in "+-":
         return _agreed(_east(zone[0], int(zone[1:3]), int(zone[3:])), comments)
-    minutes = _ZONES.get(zone.lower())
+    minutes = _minutes_of(zone.lower())
     if minutes is not None:
         return _agreed(timedelta(minutes=minutes), comments)
     if zone.lower() in _AMBIGUOUS or (len(zone) == 1 and zone.isalpha()):
@@ -264,18 +283,29 @@ def _agreed(zone: timedelta | UnreadableTime, comments: tuple[str, ...]) -> time
     """*zone*, unless another stands beside it, `+0000 (JST)`: then nobody knows which is right, and nine hours more or
     less may name another customer."""
     for comment in comments:
-        beside = _named_beside(comment.strip().lower())
+        beside = _named_beside(_plain_words(comment))
         if beside is not None and beside != zone:
             return UnreadableTime("two zones stand there that contradict each other")
     return zone
 
 
 def _named_beside(comment: str) -> timedelta | UnreadableTime | None:
-    if comment in _ZONES and comment not in _ELSEWHERE_TOO:
-        return timedelta(minutes=_ZONES[comment])
-    if len(comment) == 5 and comment[1:].isdecimal() and comment[0] in "+-":
-        return _east(comment[0], int(comment[1:3]), int(comment[3:]))
-    return None
+    minutes = 540 if _JST_BESIDE.fullmatch(comment) else _minutes_of(comment)
+    if minutes is not None:
+        return timedelta(minutes=minutes) if comment not in _ELSEWHERE_TOO else None
+    found = _OFFSET.fullmatch(comment)
+    if found is None or found["comment"]:
+        return None
+    return _east(found["sign"], int(found["hours"]), int(found["minutes"] or 0))
+
+
+def _minutes_of(name: str) -> int | None:
+    return _ZONES.get(name, _NAMES_OF_JST.get(name))
+
+
+def _plain_words(comment: str) -> str:
+    """*comment* in small letters with single blanks, without brackets inside it: `東京 (標準時)` is `東京 標準時`."""
+    return " ".join(comment.translate(_BRACKETS).split()).lower()
 
 
 def _east(sign: str, hours: int, minutes: int) -> timedelta | UnreadableTime:

@@ -144,9 +144,7 @@ def _thorough_hop(index: int, raw: str, text: str) -> Hop:
     by_clause = " ".join(clauses.by)
     client = _client(clauses, dialect_of(by_clause))
     words = _keyword_values(clauses.by)
-    protocol = _plain_protocol(words.get("with", "")) or (
-        "local" if clauses.client is None and not clauses.by else None
-    )
+    protocol = _protocol(words) or ("local" if clauses.client is None and not clauses.by else None)
     by_user = clauses.client is None and _USERS_HAND.search(text) is not None
     by_user = by_user or (clauses.client is not None and (_is_local(protocol) or clauses.client[:3] == _PICKUP))
     moment, date_defect = _stamp(clauses.date) if SEVERAL_DATES not in clauses.defects else (None, ())
@@ -178,9 +176,14 @@ def _thorough_hop(index: int, raw: str, text: str) -> Hop:
 
 
 def _host(by_clause: tuple[str, ...]) -> str | None:
-    """The host that a BY clause names; `by (Postfix)`, `by with SMTP` and `by : HOSTING RELAY :` name none."""
-    host = by_clause[0].rstrip(".,") if by_clause else ""
-    return None if host in ("", ":") or host[0] == "(" or host.lower() in _KEYWORDS else host
+    """The host that a BY clause names; `by (Postfix)`, `by with SMTP` and `by : HOSTING RELAY :` name none.
+
+    Of `by hana@host.example` only the host: the whole is somebody's mail address.
+    """
+    word = by_clause[0].rstrip(".,") if by_clause else ""
+    if word in ("", ":") or word[0] == "(" or word.lower() in _KEYWORDS:
+        return None
+    return word.rpartition("@")[2].strip("<>") or None
 
 
 def _client(clauses: Clauses, dialect: Dialect) -> _Client:
@@ -236,7 +239,8 @@ def _without_chatter(client: tuple[str, ...]) -> list[str]:
 def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect) -> _Client:
     part = found.groupdict().get
     ip = address_of(part("ip4") or part("ip") or "")
-    helo, rdns, port = part("helo") or None, part("rdns"), part("port") or part("port_inside") or part("port_after")
+    helo, rdns = part("helo") or None, (part("rdns") or "").rstrip(".") or None  # Gmail ends the name with a dot
+    port = part("port") or part("port_inside") or part("port_after")
     if dialect.names_client and rdns is None and (shape is PAREN or shape is BARE):
         rdns, helo = helo, None
     if helo is None and (shape is EXIM or shape is NAME_THEN_BRACKET or shape is QMAIL_SAME):
@@ -283,6 +287,15 @@ def _by_protocol(protocol: str | None, via: str | None) -> bool:
     if protocol is not None and any(_LOGGED_IN.fullmatch(word) for word in protocol.split()):
         return True
     return any(word.upper().startswith("HTTP") and word.upper() != "HTTPS" for word in (protocol, via) if word)
+
+
+def _protocol(words: dict[str, str]) -> str | None:
+    """What stands behind WITH; without a WITH also what stands behind VIA, where that is a protocol and no way of
+    transport (`via TCP`, `via Mailbox`)."""
+    via = words.get("via", "") if "with" not in words else ""
+    if _SMTP.fullmatch(via) or via.upper() in ("HTTP", "HTTPS"):
+        return via
+    return _plain_protocol(words.get("with", "")) or None
 
 
 def _plain_protocol(protocol: str) -> str:

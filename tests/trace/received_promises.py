@@ -68,7 +68,11 @@ def _hosts(text: str) -> set[str]:
             depth = max(0, depth - 1)
         elif depth == 0 and part != ";":
             words.append(part if number else part.lower())
-    return {words[at + 1].rstrip(".,") for at, word in enumerate(words[:-1]) if word.lower() == "by"}
+    return {
+        words[at + 1].rstrip(".,").rpartition("@")[2].strip("<>")
+        for at, word in enumerate(words[:-1])
+        if word.lower() == "by"
+    }
 
 
 def _without_helo(text: str) -> str:

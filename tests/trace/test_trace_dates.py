@@ -14,6 +14,10 @@ from abuse_pipeline.trace.dates import UnreadableTime, parse_date
 
 AFTERNOON = "2026-11-20T05:03:12"
 
+NAMES_OF_JST = (
+    *("GMT+09:00", "UTC+9", "JST+9", "JST-9", "+09", "Asia/Tokyo", "Japan", "Tokyo Standard Time"),
+    *("Japan Standard Time", "東京 (標準時)", "日本標準時"),
+)
 READABLE = [
     ("Fri, 20 Nov 2026 14:03:12 +0900", AFTERNOON, "second"),
     ("Fri, 20 Nov 2026 14:03:12 +0900 (JST)", AFTERNOON, "second"),
@@ -59,6 +63,15 @@ READABLE = [
     ("20 Nov 2026 24:00:00 +0900", "2026-11-20T15:00:00", "second"),
     ("Fri, 20 Nov 2026 16:03:12 +1100 (EST)", AFTERNOON, "second"),
     ("Fri, 20 Nov 2026 14:03:12 +0900 (Asia/Tokyo)", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 Asia/Tokyo", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 Japan", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 JST-9", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 (Asia/Tokyo)", AFTERNOON, "second"),
+    ("Fri, 20 Nov 2026 14:03:12 (JST) (+0900)", AFTERNOON, "second"),
+    ("金, 20 11月 2026 14:03:12 +0900", AFTERNOON, "second"),
+    ("2026-11-20 05:03:12 +0000 UTC m=+123.456", AFTERNOON, "second"),
+    ("2026-11-20 14:03:12.123456 +0900 JST m=+0.001", AFTERNOON, "second"),
+    *((f"Fri, 20 Nov 2026 14:03:12 +0900 ({name})", AFTERNOON, "second") for name in NAMES_OF_JST),
     ("20 Nov 2026 24:00 +0900", "2026-11-20T15:00:00", "minute"),
     ("31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00", "second"),
     ("Tue, 29 Feb 2000 12:00:00 +0000", "2000-02-29T12:00:00", "second"),
@@ -88,6 +101,11 @@ UNREADABLE = [
     ("Fri, 20 Nov 2026 14:03:12 +0000 JST", CONTRADICT),
     ("Fri, 20 Nov 2026 14:03:12 JST (+0000)", CONTRADICT),
     ("Fri, 20 Nov 2026 14:03:12 GMT (JST)", CONTRADICT),
+    ("Fri, 20 Nov 2026 14:03:12 (JST) (+0000)", CONTRADICT),
+    *((f"Fri, 20 Nov 2026 14:03:12 {zone} ({name})", CONTRADICT) for zone in ("+0000", "UTC") for name in NAMES_OF_JST),
+    ("Fri, 20 Nov 2026 14:03:12 JST+9", "unknown zone"),
+    ("20 Nov 2026 14:03:12 +0900 m=+123", "unknown zone"),
+    ("20 13月 2026 14:03:12 +0900", "no such month"),
     ("20 Nov 1826 14:03:12 +0900", "the year is absurd"),
     ("20 Nov 9999 14:03:12 +0900", "the year is absurd"),
     ("Thu, 1 Jan 1970 00:00:00 +0000", "the year is absurd"),

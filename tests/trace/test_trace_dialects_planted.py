@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,11 @@ ENVELOPES = (
     '"x) by mx.evil.example ([{}]"@example.com',
     '"x (authenticated"@example.com',
     "x@[{}]",
+    '"a)@;20 Nov 26 5:00 JST ("@example.com',
+    '"a>)@;20 Nov 26 5:00 JST (<"@example.com',
+    '"a);20261120T0500+0900("@example.com',
+    '"a) UTC ("@example.com',
+    '"a)(UTC)("@example.com',
 )
 
 
@@ -136,6 +141,40 @@ def test_nothing_planted_into_the_envelope_is_taken(line: dict[str, Any]) -> Non
         for shape in ENVELOPES:
             if f"<{address}>" in received and f"id <{address}>" not in received:
                 _check(line, received.replace(address, shape.replace("{}", PLANTED)))
+
+
+BEHIND = (
+    "from {helo} (r.example [203.0.113.5]) by mx.example.jp (8.15.2/8.15.2) id A;{date} (envelope-from {sender})",
+    "from {helo} [203.0.113.5] by mx.example.jp with ESMTP id A;{date} (envelope-from {sender})",
+    "from [203.0.113.5] (HELO {helo}) by mx.example.jp (CommuniGate Pro SMTP 6.2) id A;{date} (envelope-from {sender})",
+    "from r.example (HELO {helo}) (203.0.113.5) by mx.example.jp with SMTP;{date} (envelope-from {sender})",
+    "from {helo} (203.0.113.5) by mx.example.jp (PowerMTA v5.0r3) id A;{date} (envelope-from <{sender}>)",
+    "from {helo} (r.example [203.0.113.5]) by mx.example.jp (envelope-from <{sender}>) id A;{date}",
+    "from {helo} (r.example [203.0.113.5]) by mx.example.jp with SMTP id A for <{sender}>;{date}",
+    "from {helo} (r.example [203.0.113.5]) by mx.example.jp with HTTP id A (envelope-from <{sender}>){date}",
+)
+"""MTAs write the envelope before the date and behind it, and some leave the semicolon out."""
+DATES = (" Fri, 20 Nov 2026 14:03:12 +0900 (JST)", " Fri, 20 Nov 2026 14:03:12 +0900", " Fri, 20 Nov 2026 14:03:12")
+_TIMES = st.lists(
+    st.sampled_from(
+        [
+            *'()<>;,@"x ',
+            *(") ", " (", "))", ")(", "(JST)", " UTC ", "+0000", "(+0000)", ":00", " by mx.example.jp "),
+            *("; 20 Nov 26 5:00 JST ", "; 20 Nov 26 5:0 JST ", "; 2026-11-20T05:00Z", "; 20 11月 2026 5時0分 JST"),
+            "; Fri, 1 Jan 2021 00:00:00 +0000 (",
+        ]
+    ),
+    max_size=10,
+).map("".join)
+
+
+@given(st.sampled_from(BEHIND), st.sampled_from(DATES), st.one_of(st.just("x"), _TIMES), _TIMES)
+@settings(max_examples=3000, deadline=None)
+def test_no_envelope_address_moves_the_time(shape: str, date: str, helo: str, sender: str) -> None:
+    """The MTA's own time, or none: where it wrote no zone, none. A HELO may help the sender's address."""
+    hop = read_hop(0, shape.format(helo=f"x{helo}", date=date, sender=f'"{sender}"@example.com'))
+    true = datetime(2026, 11, 20, 5, 3, 12, tzinfo=UTC)
+    assert hop.stamped_at is None or ("+0900" in date and hop.stamped_at.at == true), hop
 
 
 _VALUES = [case.values[0] for case in LINES]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from abuse_pipeline.trace.dialects.shapes import ALONE, BARE, BRACKET_AFTER, HOST, PAREN, WEBMAIL, Dialect, mark
+from abuse_pipeline.trace.dialects.shapes import (
+    ALONE,
+    BARE,
+    BRACKET_AFTER,
+    COREMAIL,
+    HOST,
+    PAREN,
+    WEBMAIL,
+    Dialect,
+    mark,
+)
 
 CLIENTS: Final = (
     Dialect(
@@ -26,6 +36,8 @@ CLIENTS: Final = (
         names_client=True,
         logs_in=True,
     ),
+    # Its SMTP lines go on `with SMTP id`, and have the generic shapes.
+    Dialect("coremail-web", "(Coremail)", mark(rf"{HOST}\(Coremail\)$"), (COREMAIL,)),
     Dialect(
         "fetchmail",
         "with ",

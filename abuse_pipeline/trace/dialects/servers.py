@@ -19,6 +19,7 @@ from abuse_pipeline.trace.dialects.shapes import (
     PAREN,
     QMAIL,
     QMAIL_SAME,
+    WITH_AS,
     Dialect,
     mark,
 )
@@ -55,6 +56,7 @@ SERVERS: Final = (
     Dialect("communigate", "(CommuniGate", mark(rf"{HOST}\(CommuniGate"), (ACCOUNT, PAREN, ALONE), alone_is_peer=True),
     # addReceivedHeader in its source: the address of whoever did not log in, and only the HELO of who did.
     Dialect("chasquid", "(chasquid)", mark(rf"{HOST}\(chasquid\)"), (HELO_AFTER,)),
+    Dialect("stalwart", "(Stalwart", mark(rf"{HOST}\(Stalwart SMTP\)"), (PAREN, WITH_AS)),
     Dialect("momentum", "(ecelerity", mark(rf"{HOST}{_ENVELOPE}\(ecelerity\b"), (EXIM,), names_client=True),
     Dialect("qmail-ldap", "(qmail-ldap", mark(rf"{HOST}\(qmail-ldap\b"), (QMAIL, QMAIL_SAME), names_client=True),
 )

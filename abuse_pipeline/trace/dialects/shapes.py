@@ -43,10 +43,14 @@ QMAIL: Final = _shape(
     rf"{_NAME} \((?:HELO|EHLO|LHLO) ?(?P<helo>[^()]*)\) "
     rf"\({_IDENT}?\[?{_ADDRESS}\]?{_PORT}?(?P<auth> with (?:login|plain))?\)"
 )
-# rdns (ident@ip): qmail whose client greeted with its own confirmed name
-QMAIL_SAME: Final = _shape(rf"{_NAME} \({_IDENT}?{_ADDRESS}\)")
+# rdns (ident@ip), rdns (ident@[ip]): qmail and qmail-ldap whose client greeted with its own confirmed name
+QMAIL_SAME: Final = _shape(rf"{_NAME} \({_IDENT}?\[?{_ADDRESS}\]?\)")
 # helo (ip), helo (ip:port), helo ([ip:port]): Exchange, Office 365, XMail, Momentum
 BARE: Final = _shape(rf"{_HELO} \(\[?(?:(?P<ip4>{_V4}){_PORT}|{_ADDRESS})\]?\)")
+# helo (rdns [ip] (AS64500 NAME, JP)): Stalwart
+WITH_AS: Final = _shape(rf"{_HELO} \({_NAME} {_BRACKETED} \(AS\d{{1,10}}(?: [^()\[\]]{{0,200}})?\)\)")
+# account$domain ( [ip] ): Coremail's webmail
+COREMAIL: Final = _shape(rf"(?P<auth>[^\s()$]+\$[^\s()$]+) \( {_BRACKETED} \)")
 # helo (rdns ip), helo (rdns, ip), helo (rdns/ip): appliances
 NAME_AND_BARE: Final = _shape(rf"{_HELO} \({_NAME}(?: ?[,/] ?| ){_ADDRESS}\)")
 # helo [ip]: MDaemon, fetchmail, USA.NET
