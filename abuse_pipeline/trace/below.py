@@ -124,6 +124,8 @@ def _through_relay(walk: Walk, entry: Hop, provider: KnownRelay | None) -> Stop 
         if stop is not None:
             return stop
         whose = provider.name if provider is not None else "our relay"
+        if was_fetched(hop):
+            return Stop(Verdict.CLAIMED, f"{hop.by} fetched it from a mailbox, whose lines anybody may have written")
         if hop.ip is not None and walk.rules.is_public(hop.ip) and not (provider and provider.is_inside(hop.ip)):
             walk.judge(Verdict.BELIEVED, f"written by {whose}, which recorded {hop.ip}{walk.skew(hop)}")
             return None

@@ -77,18 +77,23 @@ def pasted_headers(text: str) -> tuple[tuple[str, str], ...]:
     >>> pasted_headers("> Received: from a.example\\n> by mx.example; Fri, 20 Nov 2026 14:03:12 +0900")
     (('Received', 'from a.example by mx.example; Fri, 20 Nov 2026 14:03:12 +0900'),)
     """
-    if len(text) > LARGEST:
-        raise LimitExceeded(f"is longer than {LARGEST // 1_000_000} MB", todo="paste the header of the mail alone")
-    lines = list(_lines(text))
-    block: _Block | None = None
-    for at, line in enumerate(lines):
-        if block is not None and not block.take(line):
-            if block.has_received:
-                break
-            block = None
-        if block is None and _field_of(line.bare) is not None:
-            block = _Block(lines, at)
-    return block.fields() if block is not None and block.has_received else ()
+    block, _ = _first_chain(_all_lines(text))
+    return block.fields() if block is not None else ()
+
+
+def received_outside(text: str) -> int:
+    """How many lines of *text* begin with `Received:`, behind quote marks, and are not in what `pasted_headers` gives.
+
+    Raises LimitExceeded as that does.
+    """
+    lines = _all_lines(text)
+    _, inside = _first_chain(lines)
+    return sum(_RECEIVED.match(line.bare) is not None for at, line in enumerate(lines) if at not in inside)
+
+
+def mentions_received(text: str) -> bool:
+    """Whether `Received:` stands anywhere in *text*."""
+    return _RECEIVED_INSIDE.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,27 @@ class _Line:
     def bare(self) -> str:
         """Without quote marks and blanks around."""
         return self.raw[_end(_MARKS, self.raw) :].strip()
+
+
+def _all_lines(text: str) -> list[_Line]:
+    if len(text) > LARGEST:
+        raise LimitExceeded(f"is longer than {LARGEST // 1_000_000} MB", todo="paste the header of the mail alone")
+    return list(_lines(text))
+
+
+def _first_chain(lines: Sequence[_Line]) -> tuple[_Block | None, range]:
+    """The first block with a Received field, and which lines it took."""
+    block: _Block | None = None
+    start = 0
+    for at, line in enumerate(lines):
+        if block is not None and not block.take(line):
+            if block.has_received:
+                return block, range(start, at)
+            block = None
+        if block is None and _field_of(line.bare) is not None:
+            block, start = _Block(lines, at), at
+    found = block if block is not None and block.has_received else None
+    return found, range(start, len(lines)) if found else range(0)
 
 
 def _lines(text: str) -> Iterator[_Line]:

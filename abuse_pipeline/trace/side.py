@@ -16,8 +16,9 @@ from typing import Final
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
 from abuse_pipeline.networks.addresses import is_documentation, parse_address, special_use, unwrap
 from abuse_pipeline.trace.beside import Beside, for_domain
+from abuse_pipeline.trace.clauses import SEVERAL_BY, SEVERAL_DATES, UNBALANCED
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
-from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED, NO_CLIENT
+from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED, NO_CLIENT, TWO_ADDRESSES
 from abuse_pipeline.trace.relays import KnownRelay, confirmed_name
 
 _PRIVATE: Final = tuple(
@@ -36,16 +37,21 @@ _NAT_NETWORKS: Final = tuple(
 )
 """Emulators, container hosts on a desktop, carriers' NAT, clouds' own services."""
 _MAIL_LABEL: Final = re.compile(
-    r"(?:[a-z]{0,3}\d{0,3}-)?(?:mx|e?mail|webmail|imap|pop3?|smtp|mta|mbox|mailbox|mailhost|mailgw|relay|mgw|mmail|post|postfix|"
-    r"exim|exchange|exch|inbound|outbound|filter|spam|antispam|virus|store|mss?|mda|lmtp|mdir|hub|edge|omx|rmx|vmx)"
+    r"(?:[a-z]{1,2}\d{0,3}-)?(?:mx|e?mail|webmail|imap|pop3?|smtp|mta|mbox|mailbox|mailhost|mailgw|relay|mgw|mmail|post|postfix|"
+    r"exim|exchange|exch|inbound|outbound|filter|spam|antispam|virus|store|mss?|mda|lmtp|mdir|hub|edge|omx|rmx|vmx|"
+    r"gw|gateway|border|front|frontend|back|backend|backup|inner|internal|int|ext|dmz|core|archive|list|lists)"
     r"(?:[-_]?[a-z]{0,3})?[-_\d]{0,8}[a-z]{0,2}\d{0,3}(?:-[a-z]{0,4}\d{0,4})?$",
     re.ASCII,
 )
+_SITE: Final = re.compile(r"[a-z]{1,2}|[a-z]{1,4}\d{1,2}", re.ASCII)
+_SITE_OF_MAIL: Final = re.compile(r"[a-z]{1,3}|[a-z]{1,4}\d{1,2}", re.ASCII)
 _GATEWAYS: Final = frozenset(
     {"gateway", "gw", "router", "rt", "nat", "lb", "slb", "elb", "nlb", "alb", "proxy", "haproxy", "fw", "firewall"}
     | {"vip", "ingress", "traefik", "envoy", "edge", "kube", "node", "docker", "host", "bigip", "vpn", "dmz", "bridge"}
 )
-_BY_TRANSPORT: Final = re.compile(r"\svia\s+Mailbox\s+Transport\s*;[^;]{0,100}\Z")
+_BY_TRANSPORT: Final = re.compile(r" id [\d.]{3,40} via Mailbox Transport ?;[^;]{0,100}\Z")
+_SPELT_ADDRESS: Final = re.compile(r"^ip[-_]|\d+[-_]\d+[-_]\d+|--")
+_DOUBTFUL: Final = frozenset({UNBALANCED, SEVERAL_BY, SEVERAL_DATES, TWO_ADDRESSES})
 _AMAVIS: Final = re.compile(r"(?:\([^()]{0,300}\) )?\(amavisd-new\b")
 _OWN_ADDRESS: Final = re.compile(r"\(\[?([0-9A-Fa-f:.%]{3,50})\]?\)")
 _SUBSCRIBER_LINE: Final = re.compile(
@@ -188,23 +194,34 @@ class Household:
         must be what no stranger reaches (LMTP, the host itself), or a host that the recipient's own DNS names and that
         greets with that name. An address or a greeting alone proves nothing, whatever it is.
         """
-        if hop.ip is None or hop.authenticated:
+        if hop.ip is None or hop.authenticated or _DOUBTFUL & set(hop.defects):
             return False
-        if is_within_one_system(hop) or _BY_TRANSPORT.search(hop.raw) or is_content_filter(hop):
+        if is_within_one_system(hop) or _by_mailbox_transport(hop) or is_content_filter(hop):
             return True
         if hop.ip == own_address(hop) or self._rules.is_own_relay(hop.ip):
             return True
-        greeted, helo = registered_domain(hop.helo), plain_host(hop.helo)
-        if _is_loopback(hop):
-            if helo is None or hop.protocol == "HTTPS":  # Exchange Online hands over to its mail store so
-                return hop.protocol == "HTTPS" or hop.helo is None or parse_address(hop.helo) == hop.ip
-            return _first_label(helo) == "localhost" or greeted in self._domains or helo in self._hosts
-        name = confirmed_name(hop)
-        if name is None or _is_gateway_name(name) or looks_like_a_line(name, hop.ip):
+        if str(hop.ip) in _LOOPBACK:
+            return self._greets_from_the_host(hop)
+        return self._greets_with_its_name(hop)
+
+    def _greets_from_the_host(self, hop: Hop) -> bool:
+        helo, greeted = plain_host(hop.helo), registered_domain(hop.helo)
+        if helo is None or hop.protocol == "HTTPS":  # Exchange Online hands over to its mail store so
+            return hop.protocol == "HTTPS" or hop.helo is None or parse_address(hop.helo) == hop.ip
+        return (
+            (greeted is None and _first_label(helo) == "localhost") or greeted in self._domains or helo in self._hosts
+        )
+
+    def _greets_with_its_name(self, hop: Hop) -> bool:
+        """The reverse names of private addresses are the recipient's own to give, confirmed or not."""
+        name, helo = plain_host(hop.rdns), plain_host(hop.helo)
+        if name is None or helo is None or NAME_FORGED in hop.defects or _is_gateway_name(name):
             return False
-        if helo is not None and _first_label(helo) != _first_label(name):
+        if NAME_UNCONFIRMED in hop.defects and hop.ip is not None and looks_like_a_gateway(hop.ip):
             return False
-        named = registered_domain(name)
+        named, greeted = registered_domain(name), registered_domain(helo)
+        if _first_label(helo) != _first_label(name) or (greeted is not None and named not in (None, greeted)):
+            return False
         return named == greeted or named in self._domains or (named is None and greeted in self._domains)
 
     def _provider_domains(self, above: Hop) -> frozenset[str]:
@@ -281,13 +298,13 @@ def looks_like_a_line(name: str, ip: IPAddress) -> bool:
 
 def is_mail_host(name: str, domain: str) -> bool:
     """Whether *name* is plainly that of a mail server of *domain*: its first label says so, and the others do or are
-    short (sites: `mta1.mail.tky.example.jp`). Customers' machines have names in their provider's domain as well."""
-    labels = name.removesuffix(domain).strip(".").split(".")
-    if labels == [""]:
+    sites (`mta1.mail.tky.example.jp`). Customers' machines have names in their provider's domain as well."""
+    first, *others = name.removesuffix(domain).strip(".").split(".")
+    if not first:
         return True
-    return _MAIL_LABEL.match(labels[0]) is not None and all(
-        len(label) <= 3 or _MAIL_LABEL.match(label) is not None for label in labels[1:]
-    )
+    sites = _SITE if not others or _MAIL_LABEL.match(others[0]) is None else _SITE_OF_MAIL
+    plain = all(sites.fullmatch(label) is not None or _MAIL_LABEL.match(label) is not None for label in others)
+    return plain and _MAIL_LABEL.match(first) is not None
 
 
 def own_address(hop: Hop) -> IPAddress | None:
@@ -297,6 +314,13 @@ def own_address(hop: Hop) -> IPAddress | None:
     """
     found = _OWN_ADDRESS.match(_behind_host(hop))
     return parse_address(found[1]) if found else None
+
+
+def _by_mailbox_transport(hop: Hop) -> bool:
+    """Whether Exchange's own transport to the mailbox handed the mail over; nobody else speaks to it."""
+    behind = _behind_host(hop)
+    exchange = (hop.protocol or "").startswith("Microsoft SMTP Server") and "@" not in behind
+    return exchange and _BY_TRANSPORT.search(behind) is not None
 
 
 def is_content_filter(hop: Hop) -> bool:
@@ -319,7 +343,9 @@ def _says_the_same(hop: Hop, above: Hop) -> bool:
     Inside a network without reverse names that is all there is. Who is outside would have to know the address that his
     own connection gets behind a load balancer; those of common NATs are known to everybody, and do not count.
     """
-    if above.ip is None or above.authenticated or looks_like_a_gateway(above.ip):
+    if above.ip is None or above.authenticated or looks_like_a_gateway(above.ip) or _DOUBTFUL & set(above.defects):
+        return False
+    if not all((each.protocol or "").startswith("Microsoft SMTP Server") for each in (hop, above)):
         return False
     return own_address(hop) == above.ip and plain_host(hop.by) == plain_host(above.helo)
 
@@ -338,13 +364,12 @@ def _behind_host(hop: Hop) -> str:
     return parts[1] if len(parts) == 2 else ""
 
 
-def _is_loopback(hop: Hop) -> bool:
-    return str(hop.ip) in _LOOPBACK
-
-
 def _is_gateway_name(name: str) -> bool:
-    words = re.split(r"[-_.\d]+", _first_label(name))
-    return any(word in _GATEWAYS for word in words)
+    """Whether *name* is that of a router, balancer, proxy or container host, or spells an address as clouds do."""
+    label = _first_label(name)
+    if label == "localhost" or "f5" in label or _SPELT_ADDRESS.search(label):
+        return True
+    return any(word in _GATEWAYS for word in re.split(r"[-_\d]+", label))
 
 
 def _first_label(name: str) -> str:

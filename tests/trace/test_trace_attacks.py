@@ -256,7 +256,7 @@ HONEST = {
     "a content filter on the host": f"from localhost (localhost [127.0.0.1]) by {MX} (Postfix) with ESMTP id a",
     "the host itself, on loopback, by its name": f"from {MX} ({MX} [127.0.0.1]) by {MX} (Postfix) with ESMTP id a",
     "a second MX": f"from mx2.reporter.example (mx2.reporter.example [203.0.113.5]) by {MX} (Postfix) with ESMTP id a",
-    "a second MX at a site": f"from mta1.tky.reporter.example (mta1.tky.reporter.example [203.0.113.5]) by {MX} (Postfix) with ESMTP id a",
+    "a second MX at a site": f"from mta1.mail.tky.reporter.example (mta1.mail.tky.reporter.example [203.0.113.5]) by {MX} (Postfix) with ESMTP id a",
 }
 
 
@@ -264,3 +264,55 @@ HONEST = {
 def test_the_recipients_own_hosts_are_still_passed_over(line: str) -> None:
     origin = trace([f"{line}; {at(12)}", postfix(f"pc (pc.example [{EVIL}])", MX, 5)])
     assert str(origin.ip) == EVIL, origin.reason
+
+
+# --- attacks that the rules above do not stop by their first words -----------------------------------------------------
+
+EXCHANGE = "with Microsoft SMTP Server id 15.1.2507.39"
+
+
+def _behind(client: str) -> list[str]:
+    return [postfix(client), naming_the_customer()]
+
+
+def _exchange(client: str) -> list[str]:
+    """The line below gives the name and address that the one above recorded; bounces tell everybody that address."""
+    return [postfix(client), f"from v ({CUSTOMER}) by ex1.reporter.example (10.0.0.5) {EXCHANGE}; {at(5)}"]
+
+
+def _behind_the_date(remark: str) -> list[str]:
+    line = f"from x ([10.0.0.2]) by {MX} (8.15.2/8.15.2) with ESMTP id b; {at(12)} ({remark})"
+    return [line, naming_the_customer()]
+
+
+def _google(below: str) -> list[str]:
+    return [postfix("mail-oo1-f41.google.com (mail-oo1-f41.google.com [209.85.161.41])"), f"{below}; {at(8)}"]
+
+
+SLY = {
+    "a greeting that is no name, from a neighbour with a name": _behind("[203.0.113.66] (front.reporter.example [10.0.0.5])"),
+    "the same, of a container": _behind("[203.0.113.66] (mailserver_default [172.18.0.1])"),
+    "the same, not a host name": _behind("a..b (front.reporter.example [10.0.0.5])"),
+    "a greeting with a BY": _behind(f"x by {MX} (front.reporter.example [10.0.0.5])"),
+    "a greeting with a BY, on loopback": _behind(f"x by {MX} (localhost [127.0.0.1])"),
+    "a name that only begins with localhost": _behind("localhost.evil.example (localhost [127.0.0.1])"),
+    "another domain's name with the same first label": _behind("front.evil.example (front.reporter.example [10.0.0.5])"),
+    "localhost beside the loopback": _behind("localhost (localhost [10.0.0.5])"),
+    "an IPv6 address spelled as a name": _behind("ip-fd00--17 (ip-fd00--17.ec2.internal [IPv6:fd00::17])"),
+    "another address spelled as a name": _behind("ip-10-0-0-2 (ip-10-0-0-2.ec2.internal [10.0.1.17])"),
+    "a load balancer called f5": _behind("f5.reporter.example (f5.reporter.example [10.0.0.5])"),
+    "below, the name and address recorded above": _exchange("ex1.reporter.example (unknown [10.0.0.5])"),
+    "the same behind a named load balancer": _exchange("ex1.reporter.example (lb1.reporter.example [10.0.0.5])"),
+    "a mailbox transport in the envelope": _behind_the_date('envelope-from "a via Mailbox Transport; b"@evil.example'),
+    "a mail server from which a provider fetched": _google(f"from pop.evil.example ([{CUSTOMER}]) by mail-oo1.google.com with POP3 id a1"),
+    "a customer's own label in front of `mail`": [
+        postfix(f"x (bob-mail.isp.example [{EVIL}])", "mx1.isp.example"),
+        naming_the_customer("mail.isp.example"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", SLY.values(), ids=SLY)
+def test_sly_chains(lines: list[str]) -> None:
+    origin = trace(lines, "isp.example" if "isp.example" in lines[0] else "reporter.example")
+    assert_not_accused(origin)
