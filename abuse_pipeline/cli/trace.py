@@ -146,12 +146,16 @@ def _origin_of(mail: Mail, domains: frozenset[str], desk: Desk, memory: Memory, 
     from abuse_pipeline.trace import RecipientSide
 
     assessment = assess_mail(mail, Envelope(), desk, now, memory)
+    messages = {each.incident.message.raw for each in assessment.incidents if each.incident.message is not None}
     for judged in assessment.incidents:
         if judged.incident.message is not None or judged.origin.ip is not None:
+            if len(messages) > 1:
+                note(f"the report holds {len(messages)} messages; this is the chain of the first")
             if not domains:
                 return judged.origin
             side = RecipientSide(domains | _reporters_domain(assessment.reporter))
             return trace_incident(judged.incident, side, desk, memory)
+    note("no reported message in it: this is the chain of the mail itself")
     return trace_incident(Incident("messaging", "spam", mail), RecipientSide(domains), desk, memory)
 
 
@@ -165,18 +169,25 @@ def _reporters_domain(reporter: Identity | None) -> frozenset[str]:
 
 def _origin_of_pasted(file: Path, domains: frozenset[str], desk: Desk) -> Origin:
     from abuse_pipeline.trace import RecipientSide, beside, find_origin
-    from abuse_pipeline.trace.pasted import pasted_headers, pasted_text
+    from abuse_pipeline.trace.pasted import mentions_received, pasted_headers, pasted_text, received_outside
 
     where = "standard input" if file == _STDIN else str(file)
     if file == _STDIN and sys.stdin.isatty():
         note("Paste the lines, then press Ctrl-D:")
     try:
-        headers = pasted_headers(pasted_text(_at_most(file, where)))
+        text = pasted_text(_at_most(file, where))
+        headers = pasted_headers(text)
     except ReportError as error:
         raise AbuseError(error.what, where=where, todo=error.todo) from None
     chain = [value for name, value in headers if name.lower() == "received"]
+    if not chain and mentions_received(text):
+        raise AbuseError("no line of it begins with Received:", where=where, todo="begin each line with Received:")
     if not chain:
         raise AbuseError("no Received field is in it", where=where, todo=_WHAT_TO_PASTE)
+    outside = received_outside(text)
+    if outside:
+        lines = "line stands" if outside == 1 else "lines stand"
+        note(f"{outside} more Received {lines} outside the header block that was traced")
     return find_origin(chain, RecipientSide(domains), desk.rules, beside(headers))
 
 

@@ -298,6 +298,46 @@ def test_without_a_received_field_it_says_what_to_paste(stdin: bytes) -> None:
     assert "Gmail" in ran.err
 
 
+def test_the_word_received_inside_a_line_is_not_enough() -> None:
+    ran = abuse(
+        "trace", "--received", stdin=b"my lines: Received: from a ([192.0.2.7]) by b; Fri, 20 Nov 2026 14:03 +0900"
+    )
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1].endswith("no line of it begins with Received:; begin each line with Received:")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", None),
+        ("\n> > Received: from a.example\n", "1 more Received line stands outside"),
+        (f"\nand before that\n\n{PASTED}", "2 more Received lines stand outside"),
+    ],
+)
+def test_received_lines_outside_the_block_are_told(more: str, said: str | None) -> None:
+    alone = abuse("trace", "--received", "--json", stdin=PASTED.encode())
+    ran = abuse("trace", "--received", "--json", stdin=f"{PASTED}{more}".encode())
+    assert ran.out == alone.out
+    assert (said in ran.err) if said else "outside" not in ran.err
+
+
+def test_a_chain_of_the_mail_itself_is_called_so() -> None:
+    said = "no reported message in it: this is the chain of the mail itself"
+    assert said in abuse("trace", SAMPLES / "prose" / "no-headers.eml").err.splitlines()
+    assert said not in abuse("trace", FORGED).err
+
+
+def test_of_several_messages_the_first_is_traced() -> None:
+    spam = f"{PASTED}From: x@bad.example\nSubject: {{}}\n\nbuy\n"
+    parts = [f"Content-Type: message/rfc822\n\n{spam.format(number)}" for number in range(3)]
+    body = "\n--b\n".join(["", "Content-Type: text/plain\n\nspam, please stop it\n", *parts])
+    fields = 'From: taro@example.jp\nSubject: spam\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n'
+    ran = abuse("trace", "-", stdin=f"{fields}{body}\n--b--\n".encode())
+    assert "the report holds 3 messages; this is the chain of the first" in ran.err.splitlines()
+    assert "origin: 203.0.113.66" in ran.out
+    assert "messages" not in abuse("trace", FORGED).err
+
+
 def test_too_much_is_refused() -> None:
     ran = abuse("trace", "--received", stdin=b"x" * (LARGEST + 1))
     assert (ran.code, ran.out) == (1, "")
