@@ -270,10 +270,12 @@ def _read_client(found: re.Match[str], shape: re.Pattern[str], dialect: Dialect)
 
 
 def _keyword_values(by_clause: tuple[str, ...]) -> dict[str, str]:
-    """The values of WITH, ID, FOR and VIA; the first of each counts."""
+    """The values of WITH, ID, FOR and VIA; the first of each counts, none behind a quoted mail address with blanks."""
     values: dict[str, list[str]] = {}
     current: list[str] | None = None
     for token in by_clause if by_clause and by_clause[0].lower() in _KEYWORDS else by_clause[1:]:
+        if token.count('"') % 2:
+            break
         key = token.lower() if len(token) < 5 else ""
         if key in _KEYWORDS:
             current = values.setdefault(key, []) if key not in values else []
