@@ -123,7 +123,10 @@ def _stamp_problem(walk: Walk, hop: Hop, household: Household) -> Stop | None:
     if UNREADABLE in hop.defects:
         return Stop(Verdict.UNREADABLE, f"hop {hop.index} cannot be read: {'; '.join(hop.defects)}")
     if not household.stamped(hop, walk.last):
-        named = f"BY {hop.by}" if hop.by else "no BY"
+        named, above = f"BY {hop.by}" if hop.by else "no BY", walk.last
+        if above is not None and above.ip is not None and is_private(above.ip) and stamp_domain(hop.by) is not None:
+            doubt = f"nothing shows that {above.ip} above it is that host and no NAT or proxy"
+            return Stop(Verdict.BROKEN, f"hop {hop.index} has {named}, which does not fit the hop above: {doubt}")
         return Stop(Verdict.BROKEN, f"hop {hop.index} has {named}, which does not fit the hop above")
     backwards = walk.time_problem(hop)
     return Stop(Verdict.BROKEN, backwards) if backwards else None

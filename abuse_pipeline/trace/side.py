@@ -185,7 +185,7 @@ class Household:
             return True
         if above.ip is None:
             return _is_internal_beside(hop, above) or (NO_CLIENT in above.defects and is_internal_name(above.by))
-        return private and (domain is None or domain == registered_domain(confirmed_name(above)))
+        return private and (domain is None or domain == registered_domain(above.rdns))
 
     def _is_neighbour(self, hop: Hop) -> bool:
         """Whether the private client of *hop* is a host of the recipient, not a NAT or proxy with a stranger behind it.

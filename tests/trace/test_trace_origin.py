@@ -182,7 +182,7 @@ CASES = {
         ],
         None,
         witness=None,
-        reason="does not fit the hop above",
+        reason="nothing shows that 10.1.2.3 above it is that host and no NAT or proxy",
     ),
     "a host that speaks with itself": Case(
         [
