@@ -34,7 +34,7 @@ from abuse_pipeline.model import (
 from abuse_pipeline.networks.addresses import parse_address, parse_endpoint
 from abuse_pipeline.settings import MailLimits
 from abuse_pipeline.trace.dates import UnreadableTime, parse_date
-from abuse_pipeline.trace.inside import stayed_inside
+from abuse_pipeline.trace.inside import came_from_a_desk, stayed_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ __all__ = [
     "ReportError",
     "TransientError",
     "UnreadableTime",
+    "came_from_a_desk",
     "html_to_text",
     "parse_address",
     "parse_date",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from abuse_pipeline.api import Mail, MailLimits, Part, ReportError, read_mail, stayed_inside
+from abuse_pipeline.api import Mail, MailLimits, Part, ReportError, came_from_a_desk, read_mail, stayed_inside
 from parsers._fields import begins_with_header, sender
 
 EMBEDDED = frozenset({"message/rfc822", "message/global", "message/rfc-822", "message/news"})
@@ -106,6 +106,14 @@ def is_from_the_reporters_side(attached: Mail, report: Mail) -> bool:
     and further messages too, was written by whoever sent it.
     """
     return stayed_inside(attached.raw_headers("Received"), sender(report)[1])
+
+
+def is_from_a_colleagues_desk(attached: Mail, report: Mail) -> bool:
+    """Whether *attached* was handed in at a personal machine of the organisation of who sent *report*.
+
+    At a provider every other customer is on the reporter's side as well: then staff decide what his message carries.
+    """
+    return came_from_a_desk(attached.raw_headers("Received"), sender(report)[1])
 
 
 def fingerprint(mail: Mail) -> str:

@@ -29,7 +29,7 @@ from abuse_pipeline.api import (
     parse_address,
     parse_date,
 )
-from parsers._attached import EMBEDDED, HEADERS_ONLY, as_message, is_from_the_reporters_side
+from parsers._attached import EMBEDDED, HEADERS_ONLY, as_message, is_from_a_colleagues_desk, is_from_the_reporters_side
 from parsers._fields import Field, begins_with_header, field_blocks, report_type
 from parsers._inline import forwards_inline
 
@@ -91,6 +91,7 @@ class ArfParser:
         own = _is_feedback(mail)
         sources = [mail] if own else [inner for inner in _attached(mail) if _is_own_feedback(inner, mail)]
         feedback = [each for source in sources for each in _feedback_in(source)]
+        sure = all(is_from_a_colleagues_desk(source, mail) for source in sources)
         if not feedback:
             raise MalformedReport("no message/feedback-report part (RFC 5965 section 2)")
         for each in feedback:
@@ -98,7 +99,7 @@ class ArfParser:
         complaints = [each for each in feedback if _type_of(each) not in _NO_INCIDENT]
         incidents = tuple(_incident(each, context.limits) for each in complaints)
         if not own:
-            incidents = tuple(_unvouched(each) for each in incidents)
+            incidents = tuple(_unvouched(each, sure) for each in incidents)
         elif report_type(mail) != "feedback-report" and forwards_inline(mail, context.own_addresses):
             incidents = tuple(replace(each, staff_reason=each.staff_reason or _INLINE) for each in incidents)
         if incidents:
@@ -127,8 +128,13 @@ def _is_own_feedback(attached: Mail, mail: Mail) -> bool:
     return _is_feedback(attached) and is_from_the_reporters_side(attached, mail)
 
 
-def _unvouched(incident: Incident) -> Incident:
-    """An attached report is not the reporter's own: at a provider of mailboxes any other customer can have sent it."""
+def _unvouched(incident: Incident, sure: bool) -> Incident:
+    """Fields of an attached report are not the reporter's own records: they do not stand by themselves.
+
+    sure: it was handed in at a colleague's machine. Else any other customer of a provider can have sent all of it.
+    """
+    if sure and incident.message is not None and incident.message.raw_headers("Received"):
+        return incident
     return replace(incident, staff_reason=incident.staff_reason or _NOT_ITS_OWN)
 
 

@@ -27,6 +27,7 @@ from parsers._attached import (
     attached_messages,
     fingerprint,
     has_attached_message,
+    is_from_a_colleagues_desk,
     is_from_the_reporters_side,
 )
 from parsers._automatic import auto_submitted, is_feedback_report, why_automatic
@@ -114,23 +115,23 @@ class _Side:
 def _meant(attached: Attached, report: Mail, limits: MailLimits) -> Iterator[_Reported]:
     """The message that one attachment of *report* means: itself, or what a forward by the reporter's side carries.
 
-    What such a forward carries is traced and shown, but staff decide: at a provider of mailboxes or lines the forward
-    can come from any other customer, who then wrote all of it.
+    What such a forward carries is traced and shown. Staff decide, unless it was handed in at a colleague's own machine:
+    at a provider of mailboxes or lines any other customer can send a forward, and then he wrote all of it.
     """
     side = _Side.of(report)
-    waiting = [(attached.mail, limits.max_depth)]
+    waiting: list[tuple[Mail | None, int, str | None]] = [(attached.mail, limits.max_depth, None)]
     while waiting:
-        mail, depth = waiting.pop(0)
-        nested = _NESTED if depth < limits.max_depth else None
+        mail, depth, doubt = waiting.pop(0)
         inner = attached_messages(mail, limits) if mail is not None and depth > 0 else ()
         if mail is not None and is_feedback_report(mail):
             yield _Reported(mail, _ATTACHED_FEEDBACK)
         elif mail is None or not inner or not _looks_forwarded(mail, side):
-            yield _Reported(mail, nested)
+            yield _Reported(mail, doubt)
         elif not is_from_the_reporters_side(mail, report):
             yield _Reported(mail, _UNSURE)
         else:
-            waiting = [(each.mail, depth - 1) for each in inner] + waiting
+            doubt = doubt if is_from_a_colleagues_desk(mail, report) else _NESTED
+            waiting = [(each.mail, depth - 1, doubt) for each in inner] + waiting
 
 
 def _looks_forwarded(mail: Mail, side: _Side) -> bool:

@@ -6,11 +6,13 @@ the reported message itself, whatever it carries.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Final
 
 from abuse_pipeline.model import Hop
-from abuse_pipeline.trace.domains import registered_domain, stamp_domain
+from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
 from abuse_pipeline.trace.received import (
     LOCAL_USER,
     NAME_FORGED,
@@ -25,6 +27,11 @@ from abuse_pipeline.trace.relays import confirmed_name
 from abuse_pipeline.trace.side import is_private, is_within_one_system, looks_like_a_line
 
 _DOUBTFUL: Final = frozenset({UNREADABLE, UNBALANCED, SEVERAL_BY, TWO_ADDRESSES})
+
+_OFFICES: Final = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+_PERSONAL: Final = re.compile(
+    r"(?:pc|desktop|laptop|note(?:book)?|nb|i?mac|macbook|iphone|ipad|ws|workstation)(?:[-_.\d]|$)"
+)
 
 
 def stayed_inside(received: Sequence[str], host: str) -> bool:
@@ -42,6 +49,27 @@ def stayed_inside(received: Sequence[str], host: str) -> bool:
     if domain is None or not all(_is_inside(hop, domain) for hop in hops):
         return False
     return any(_handed_in_inside(hop, domain) for hop in hops)
+
+
+def came_from_a_desk(received: Sequence[str], host: str) -> bool:
+    """Whether the chain *received* shows that a person's own machine in the organisation of *host* handed it in.
+
+    More than `stayed_inside`: the organisation's DNS names the client, at a private address, as a personal machine
+    (`pc-…`, `desktop-…`). A login alone can be any other customer's where *host* is a provider, and a server can be its
+    webmail, into which he writes. Never raises.
+    """
+    if not stayed_inside(received, host):
+        return False
+    domain = registered_domain(host)
+    hops = [read_hop(index, raw) for index, raw in enumerate(received)]
+    return any(stamp_domain(hop.by) == domain and _is_a_desk(hop) for hop in hops)
+
+
+def _is_a_desk(hop: Hop) -> bool:
+    name = plain_host(hop.rdns)
+    if hop.ip is None or name is None or {NAME_FORGED, *_DOUBTFUL} & set(hop.defects):
+        return False
+    return any(hop.ip in network for network in _OFFICES) and _PERSONAL.match(name) is not None
 
 
 def _is_inside(hop: Hop, domain: str) -> bool:

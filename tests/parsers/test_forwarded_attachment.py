@@ -163,17 +163,26 @@ OUTSIDE = outside()
 
 
 @pytest.mark.parametrize(
-    ("sender", "subject", "head"),
-    [
-        ("hanako@example.net", "see below", INTERNAL),
-        ("hanako@sub.example.net", "see below", LOGGED_IN),
-        ("hanako@sub.example.net", "see below", ROAMING),
-        ("friend@example.org", "転送: offer", INTERNAL),
-        ("friend@example.org", "=?UTF-8?B?RndkOiDov7fmg5E=?=", INTERNAL),
-    ],
+    ("sender", "subject"),
+    [("hanako@example.net", "see below"), ("friend@example.org", "転送: offer"), ("friend@example.org", "Fwd: offer")],
 )
-def test_a_forward_by_the_reporters_side_is_looked_into_and_staff_decide(sender: str, subject: str, head: str) -> None:
-    inner = multipart("\n届きました", attached(SPAM), sender=sender, subject=subject, head=head)
+def test_a_forward_from_a_colleagues_desk_is_passed_through(sender: str, subject: str) -> None:
+    inner = multipart("\n届きました", attached(SPAM), sender=sender, subject=subject, head=INTERNAL)
+    report = parse(multipart("\nよろしく", attached(inner)))
+    assert subjects(report) == ["offer"]
+    assert report.incidents[0].staff_reason is None
+
+
+WEBMAIL = (
+    "Received: from www3 (www3.example.net [10.1.2.9])\n"
+    "\tby mail.example.net with ESMTPA; Fri, 20 Nov 2026 15:00:00 +0900\n"
+)
+SCRIPT = "Received: by web.example.net (Postfix, from userid 33) id 9; Fri, 20 Nov 2026 15:00:00 +0900\n"
+
+
+@pytest.mark.parametrize("head", [LOGGED_IN, ROAMING, WEBMAIL, SCRIPT], ids=["relay", "roaming", "webmail", "script"])
+def test_a_forward_that_any_customer_of_a_provider_can_send_is_for_staff(head: str) -> None:
+    inner = multipart("\n届きました", attached(SPAM), sender="hanako@example.net", subject="Fwd: offer", head=head)
     report = parse(multipart("\nよろしく", attached(inner)))
     assert subjects(report) == ["offer"]
     assert "whose account that was cannot be told" in (report.incidents[0].staff_reason or "")

@@ -216,9 +216,10 @@ def _several(happening: Happening, reporter: Person, other: Person, pen: _Pen) -
 
 
 def _nested(happening: Happening, reporter: Person, other: Person, pen: _Pen) -> bytes:
-    """*other*, a colleague, got it and forwarded it to *reporter*, who forwarded that."""
+    """*other*, a colleague, got it and forwarded it at his desk to *reporter*, who forwarded that."""
     inner = (_letter(other, pen), _part("message/rfc822", _spam(happening, other, pen)))
     forward = _wrapped(other, pen, "multipart/mixed", inner, f"store.{reporter.domain}")
+    forward = forward.replace(f"(pc-{other.local} [{other.ip}])".encode(), b"(pc-07 [10.1.9.9])", 1)
     return _wrapped(reporter, pen, "multipart/mixed", (_letter(reporter, pen), _part("message/rfc822", forward)))
 
 
