@@ -23,6 +23,10 @@ from chain_stamps import CONFIRMING, STAMPS, Peer, exchange, postfix
 from abuse_pipeline.model import IPAddress
 from abuse_pipeline.trace import RecipientSide
 
+UNNAMED = 0.006
+"""How often the recipient's own relay has a private address and no name: one or two of a hundred honest chains, as in real
+mail. Such a chain ends unknown, since a stranger behind a balancer writes the same."""
+
 
 class Maker(Attacks):
     """Makes chains from one seed."""
@@ -33,7 +37,7 @@ class Maker(Attacks):
         if self.random.random() < 0.3:
             return self._attacked(self.random.choice(ATTACKS), domain)
         kinds = ["direct", "direct", "own relay", "big mail", "sender service", "web mail", "alias", "cloud"]
-        kind = self.random.choice(kinds) if self.random.random() < 0.95 else "unnamed"
+        kind = self.random.choice(kinds) if self.random.random() >= UNNAMED else "unnamed"
         forged = kind == "alias" or (kind not in ("cloud", "unnamed") and self.random.random() < 0.6)
         if kind == "alias":
             side = RecipientSide()
