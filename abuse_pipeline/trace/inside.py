@@ -13,6 +13,7 @@ from typing import Final
 
 from abuse_pipeline.model import Hop
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
+from abuse_pipeline.trace.hostnames import looks_like_a_line
 from abuse_pipeline.trace.received import (
     LOCAL_USER,
     NAME_FORGED,
@@ -24,7 +25,7 @@ from abuse_pipeline.trace.received import (
     read_hop,
 )
 from abuse_pipeline.trace.relays import confirmed_name
-from abuse_pipeline.trace.side import is_private, is_within_one_system, looks_like_a_line
+from abuse_pipeline.trace.side import is_private, is_within_one_system
 
 _DOUBTFUL: Final = frozenset({UNREADABLE, UNBALANCED, SEVERAL_BY, TWO_ADDRESSES})
 

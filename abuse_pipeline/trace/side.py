@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address, ip_network
+from ipaddress import ip_network
 from typing import Final
 
 from abuse_pipeline.model import Hop, IPAddress, IPNetwork
@@ -18,6 +18,13 @@ from abuse_pipeline.networks.addresses import is_documentation, parse_address, s
 from abuse_pipeline.trace.beside import Beside, for_domain
 from abuse_pipeline.trace.clauses import SEVERAL_BY, SEVERAL_DATES, UNBALANCED
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
+from abuse_pipeline.trace.hostnames import (
+    first_label,
+    is_gateway_name,
+    is_mail_host,
+    looks_like_a_gateway,
+    looks_like_a_line,
+)
 from abuse_pipeline.trace.received import NAME_FORGED, NAME_UNCONFIRMED, NO_CLIENT, TWO_ADDRESSES
 from abuse_pipeline.trace.relays import KnownRelay, confirmed_name
 
@@ -32,32 +39,10 @@ _WITHIN: Final = re.compile(
     r"(?:LMTP|LDA\b|SpamAssassin|amavis|dsn\b|pipe\b|Mailbox Transport|qmail-scanner)", re.IGNORECASE
 )
 _LOOPBACK: Final = ("127.0.0.1", "::1")
-_NAT_NETWORKS: Final = tuple(
-    ip_network(text) for text in ("10.0.2.0/24", "192.168.65.0/24", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
-)
-"""Emulators, container hosts on a desktop, carriers' NAT, clouds' own services."""
-_MAIL_LABEL: Final = re.compile(
-    r"(?:[a-z]{1,2}\d{0,3}-)?(?:mx|e?mail|webmail|imap|pop3?|smtp|mta|mbox|mailbox|mailhost|mailgw|relay|mgw|mmail|post|postfix|"
-    r"exim|exchange|exch|inbound|outbound|filter|spam|antispam|virus|store|mss?|mda|lmtp|mdir|hub|edge|omx|rmx|vmx|"
-    r"gw|gateway|border|front|frontend|back|backend|backup|inner|internal|int|ext|dmz|core|archive|list|lists)"
-    r"(?:[-_]?[a-z]{0,3})?[-_\d]{0,8}[a-z]{0,2}\d{0,3}(?:-[a-z]{0,4}\d{0,4})?$",
-    re.ASCII,
-)
-_SITE: Final = re.compile(r"[a-z]{1,2}|[a-z]{1,4}\d{1,2}", re.ASCII)
-_SITE_OF_MAIL: Final = re.compile(r"[a-z]{1,3}|[a-z]{1,4}\d{1,2}", re.ASCII)
-_GATEWAYS: Final = frozenset(
-    {"gateway", "gw", "router", "rt", "nat", "lb", "slb", "elb", "nlb", "alb", "proxy", "haproxy", "fw", "firewall"}
-    | {"vip", "ingress", "traefik", "envoy", "edge", "kube", "node", "docker", "host", "bigip", "vpn", "dmz", "bridge"}
-)
 _BY_TRANSPORT: Final = re.compile(r" id [\d.]{3,40} via Mailbox Transport ?;[^;]{0,100}\Z")
-_SPELT_ADDRESS: Final = re.compile(r"^ip[-_]|\d+[-_]\d+[-_]\d+|--")
 _DOUBTFUL: Final = frozenset({UNBALANCED, SEVERAL_BY, SEVERAL_DATES, TWO_ADDRESSES})
 _AMAVIS: Final = re.compile(r"(?:\([^()]{0,300}\) )?\(amavisd-new\b")
 _OWN_ADDRESS: Final = re.compile(r"\(\[?([0-9A-Fa-f:.%]{3,50})\]?\)")
-_SUBSCRIBER_LINE: Final = re.compile(
-    r"(?:^|[.\-_\d])(?:dyn|dynamic|pool|pppo?e?|[av]?dsl|cable|dhcp|dial|dialup|ipv6|ftth|client|cust|static|vps)"
-    r"(?:[.\-_\d]|$)|\d{4}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +193,17 @@ class Household:
         helo, greeted = plain_host(hop.helo), registered_domain(hop.helo)
         if helo is None or hop.protocol == "HTTPS":  # Exchange Online hands over to its mail store so
             return hop.protocol == "HTTPS" or hop.helo is None or parse_address(hop.helo) == hop.ip
-        return (
-            (greeted is None and _first_label(helo) == "localhost") or greeted in self._domains or helo in self._hosts
-        )
+        return (greeted is None and first_label(helo) == "localhost") or greeted in self._domains or helo in self._hosts
 
     def _greets_with_its_name(self, hop: Hop) -> bool:
         """The reverse names of private addresses are the recipient's own to give, confirmed or not."""
         name, helo = plain_host(hop.rdns), plain_host(hop.helo)
-        if name is None or helo is None or NAME_FORGED in hop.defects or _is_gateway_name(name):
+        if name is None or helo is None or NAME_FORGED in hop.defects or is_gateway_name(name):
             return False
         if NAME_UNCONFIRMED in hop.defects and hop.ip is not None and looks_like_a_gateway(hop.ip):
             return False
         named, greeted = registered_domain(name), registered_domain(helo)
-        if _first_label(helo) != _first_label(name) or (greeted is not None and named not in (None, greeted)):
+        if first_label(helo) != first_label(name) or (greeted is not None and named not in (None, greeted)):
             return False
         return named == greeted or named in self._domains or (named is None and greeted in self._domains)
 
@@ -285,28 +268,6 @@ class Household:
         return f"{name} is in {domain}, the recipient's domain, but is not plainly a mail server of the recipient"
 
 
-def looks_like_a_line(name: str, ip: IPAddress) -> bool:
-    """Whether *name* is one of the mass names of access lines and rented hosts, which share their provider's domain."""
-    if _SUBSCRIBER_LINE.search(name):
-        return True
-    if isinstance(ip, IPv4Address):
-        octets = str(ip).split(".")
-        numbers = re.findall(r"\d+", name)
-        return all(octet in [number.lstrip("0") or "0" for number in numbers] for octet in octets[2:])
-    return False
-
-
-def is_mail_host(name: str, domain: str) -> bool:
-    """Whether *name* is plainly that of a mail server of *domain*: its first label says so, and the others do or are
-    sites (`mta1.mail.tky.example.jp`). Customers' machines have names in their provider's domain as well."""
-    first, *others = name.removesuffix(domain).strip(".").split(".")
-    if not first:
-        return True
-    sites = _SITE if not others or _MAIL_LABEL.match(others[0]) is None else _SITE_OF_MAIL
-    plain = all(sites.fullmatch(label) is not None or _MAIL_LABEL.match(label) is not None for label in others)
-    return plain and _MAIL_LABEL.match(first) is not None
-
-
 def own_address(hop: Hop) -> IPAddress | None:
     """The address that the writing host gives for itself, directly behind its name: `by ex1.example.jp (10.1.2.3)`.
 
@@ -333,8 +294,8 @@ def _is_internal_beside(hop: Hop, above: Hop) -> bool:
     host, address = plain_host(hop.by), address_in_name(hop.by)
     if address is not None or host is None:
         return address is not None and is_private(address)
-    named = {_first_label(name) for name in (plain_host(above.by), plain_host(above.helo)) if name}
-    return registered_domain(host) is None and _first_label(host) in {"localhost", *named}
+    named = {first_label(name) for name in (plain_host(above.by), plain_host(above.helo)) if name}
+    return registered_domain(host) is None and first_label(host) in {"localhost", *named}
 
 
 def _says_the_same(hop: Hop, above: Hop) -> bool:
@@ -350,30 +311,11 @@ def _says_the_same(hop: Hop, above: Hop) -> bool:
     return own_address(hop) == above.ip and plain_host(hop.by) == plain_host(above.helo)
 
 
-def looks_like_a_gateway(ip: IPAddress) -> bool:
-    """Whether private *ip* is one that routers, container hosts and emulated networks commonly have."""
-    if isinstance(ip, IPv4Address):
-        return ip.packed[-1] in (0, 1, 2, 254) or any(ip in network for network in _NAT_NETWORKS)
-    return ip.is_link_local or int(ip) & (2**64 - 1) in (1, 2)
-
-
 def _behind_host(hop: Hop) -> str:
     """What follows the host in the BY clause, with single blanks: its beginning is the host's own word. Empty where the
     client or the sender may have written a BY like it."""
     parts = " ".join(hop.raw.split()).split(f" by {hop.by} ") if hop.by else []
     return parts[1] if len(parts) == 2 else ""
-
-
-def _is_gateway_name(name: str) -> bool:
-    """Whether *name* is that of a router, balancer, proxy or container host, or spells an address as clouds do."""
-    label = _first_label(name)
-    if label == "localhost" or "f5" in label or _SPELT_ADDRESS.search(label):
-        return True
-    return any(word in _GATEWAYS for word in re.split(r"[-_\d]+", label))
-
-
-def _first_label(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def address_in_name(host: str | None) -> IPAddress | None:
