@@ -51,16 +51,20 @@ def follow_relays(walk: Walk, evidence: Beside) -> Origin:
         if provider is None:
             return _behind_our_relay(walk, hop, stop)
         stated = _stated_client(provider, hop, evidence, walk.rules)
-        if stop is not None and walk.next is not None and stop.verdict is not Verdict.CLAIMED:
-            walk.judge(stop.verdict, stop.reason)
+        _judge_where_it_stops(walk, stop)
         if stated is not None:
             return _strengthened(_from_field(walk, at, provider, stated), provider, evidence)
         return _strengthened(walk.found(at, _at_the_relay(reason, provider, stop), confidence), writer, evidence)
 
 
-def _behind_our_relay(walk: Walk, hop: Hop, stop: Stop | None) -> Origin:
+def _judge_where_it_stops(walk: Walk, stop: Stop | None) -> None:
+    """A hop that is no more than a claim is judged with the rest of them."""
     if stop is not None and walk.next is not None and stop.verdict is not Verdict.CLAIMED:
         walk.judge(stop.verdict, stop.reason)
+
+
+def _behind_our_relay(walk: Walk, hop: Hop, stop: Stop | None) -> Origin:
+    _judge_where_it_stops(walk, stop)
     why = stop.reason if stop is not None else "no hop of the relay shows its client"
     return walk.unknown(f"{hop.ip} is our relay, and whose mail it relayed cannot be told: {why}")
 

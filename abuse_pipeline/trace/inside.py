@@ -13,7 +13,7 @@ from typing import Final
 
 from abuse_pipeline.model import Hop
 from abuse_pipeline.trace.domains import plain_host, registered_domain, stamp_domain
-from abuse_pipeline.trace.hostnames import looks_like_a_line
+from abuse_pipeline.trace.hostnames import is_mail_host, looks_like_a_line
 from abuse_pipeline.trace.received import (
     LOCAL_USER,
     NAME_FORGED,
@@ -57,13 +57,25 @@ def came_from_a_desk(received: Sequence[str], host: str) -> bool:
 
     More than `stayed_inside`: the organisation's DNS names the client, at a private address, as a personal machine
     (`pc-…`, `desktop-…`). A login alone can be any other customer's where *host* is a provider, and a server can be its
-    webmail, into which he writes. Never raises.
+    webmail, into which he writes. It must be the first client from the top that is no mail server: what stands below
+    it, he wrote. Never raises.
     """
-    if not stayed_inside(received, host):
-        return False
     domain = registered_domain(host)
-    hops = [read_hop(index, raw) for index, raw in enumerate(received)]
-    return any(stamp_domain(hop.by) == domain and _is_a_desk(hop) for hop in hops)
+    if domain is None or not stayed_inside(received, host):
+        return False
+    hops = (read_hop(index, raw) for index, raw in enumerate(received))
+    handed_in = next((hop for hop in hops if not _is_between_servers(hop, domain)), None)
+    return handed_in is not None and stamp_domain(handed_in.by) == domain and _is_a_desk(handed_in)
+
+
+def _is_between_servers(hop: Hop, domain: str) -> bool:
+    """Whether one mail server of *domain* wrote *hop* about itself or another, whom nobody's log-in stands behind."""
+    if hop.authenticated or LOCAL_USER in hop.defects:
+        return False
+    if NO_CLIENT in hop.defects or hop.ip is None:
+        return True
+    name = plain_host(hop.rdns)
+    return name is not None and registered_domain(name) == domain and is_mail_host(name, domain)
 
 
 def _is_a_desk(hop: Hop) -> bool:

@@ -188,6 +188,20 @@ def test_a_forward_that_any_customer_of_a_provider_can_send_is_for_staff(head: s
     assert "whose account that was cannot be told" in (report.incidents[0].staff_reason or "")
 
 
+# Below the hop at which somebody handed the mail in stands what he wrote himself.
+FORGED_DESK = (
+    "Received: from pc-07 (pc-07.example.net [10.1.2.7])\n"
+    "\tby mail.example.net with ESMTP; Fri, 20 Nov 2026 14:59:00 +0900\n"
+)
+
+
+@pytest.mark.parametrize("head", [LOGGED_IN, ROAMING, WEBMAIL, SCRIPT], ids=["relay", "roaming", "webmail", "script"])
+def test_a_desk_that_the_sender_wrote_below_his_own_hop_is_none(head: str) -> None:
+    inner = multipart("\n", attached(SPAM), sender="hanako@example.net", subject="Fwd: offer", head=head + FORGED_DESK)
+    report = parse(multipart("\nよろしく", attached(inner)))
+    assert all(incident.staff_reason for incident in report.incidents)
+
+
 def test_forwards_within_forwards_down_to_several_spams() -> None:
     spams = [attached(SPAM.replace("offer", f"offer {n}").replace("id 1", f"id {n}")) for n in (1, 2)]
     inner = multipart(*spams, sender="hanako@example.net", subject="Fwd: offer", head=INTERNAL)
